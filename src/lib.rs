@@ -1,1 +1,3 @@
-//! x
+//! Trace context and baggage, carried across every queue hop.
+
+pub mod contract;

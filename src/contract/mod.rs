@@ -1,0 +1,22 @@
+//! What a broker must offer, and what it can reuse: messages, sources, sinks, leases and lanes.
+//!
+//! A broker implements [`Source`] and [`Sink`]; [`Lanes`] and [`Lease`] are the parts that every
+//! source shares, so that order and ownership mean the same on each of them.
+
+mod destination;
+mod error;
+mod headers;
+mod lanes;
+mod lease;
+mod message;
+mod sink;
+mod source;
+
+pub use destination::{Destination, Server, System};
+pub use error::{Error, ErrorKind, Operation, Result};
+pub use headers::{Headers, Value};
+pub use lanes::{Lane, Lanes};
+pub use lease::{Lease, LeaseKeeper};
+pub use message::{Message, Properties};
+pub use sink::{Confirm, Sent, Sink, SinkExt};
+pub use source::{Attributes, Capacity, Delivery, Settled, Settlement, Source};

@@ -1,0 +1,202 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use opentelemetry::Context;
+use tokio::time::Instant;
+
+use super::{Destination, Lane, Lease, Message, Result};
+
+/// Where deliveries come from.
+///
+/// Polling, heartbeats, flushes and reconnects run in a driver that the source owns, started by
+/// [`open`](Self::open). Dropping the source aborts the driver, and what was not settled is
+/// delivered again.
+///
+/// A source never yields a delivery of a lane while another of that lane is unsettled, but for
+/// one contiguous run of at most [`Capacity::per_lane`] in a single answer.
+pub trait Source: Send + Sync + 'static {
+    /// What settling takes. It is moved into [`settle`](Self::settle), so that settling twice does
+    /// not compile.
+    type Receipt: Send + 'static;
+
+    /// What the source reads from, for health and errors; each delivery has its own.
+    fn destination(&self) -> &Destination;
+
+    /// Connects and starts the driver. Called once.
+    ///
+    /// # Errors
+    /// A destination that does not exist, missing credentials and denied access are errors here;
+    /// later the driver retries.
+    fn open(&self, capacity: Capacity) -> impl Future<Output = Result<()>> + Send;
+
+    /// Takes up to `max` deliveries out of the source's buffer, waiting for the first. An empty
+    /// answer means that the source is closed.
+    ///
+    /// Cancel-safe: a dropped call strands no delivery.
+    ///
+    /// # Errors
+    /// Only what no retry mends, such as a destination that was deleted.
+    fn receive(
+        &self,
+        max: usize,
+    ) -> impl Future<Output = Result<Vec<Delivery<Self::Receipt>>>> + Send;
+
+    /// Settles a delivery. It returns once the source has recorded it; the slot and the lane are
+    /// then free, and the source gets it to the broker, retrying until the lease ends.
+    ///
+    /// Not cancel-safe: a dropped call may or may not have recorded the settlement.
+    ///
+    /// # Errors
+    /// The settlement could not be recorded; the message comes again.
+    fn settle(
+        &self,
+        receipt: Self::Receipt,
+        how: Settlement,
+    ) -> impl Future<Output = Result<Settled>> + Send;
+
+    /// Stops polling, gives back what is buffered and what a poll in flight still brings, and
+    /// flushes settlements, all by `deadline`.
+    ///
+    /// # Errors
+    /// What could not be flushed in time; it is delivered again.
+    fn close(&self, deadline: Instant) -> impl Future<Output = Result<()>> + Send;
+
+    /// How many messages wait at the broker, where it can say. Provided: `None`.
+    ///
+    /// # Errors
+    /// The broker could not be asked.
+    fn backlog(&self) -> impl Future<Output = Result<Option<u64>>> + Send {
+        async { Ok(None) }
+    }
+
+    /// Why the source is not taking deliveries just now, such as a broker that is gone.
+    /// Provided: `None`, which is ready.
+    fn unready(&self) -> Option<String> {
+        None
+    }
+}
+
+/// How much the receiver can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Deliveries in hand at a time.
+    pub slots: usize,
+    /// The longest run of one lane that may be in hand at a time; 1 unless runs are handled whole.
+    pub per_lane: usize,
+}
+
+impl Capacity {
+    /// `slots` deliveries at a time, one of each lane.
+    pub const fn slots(slots: usize) -> Self {
+        Self { slots, per_lane: 1 }
+    }
+}
+
+/// One delivery of one message.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Delivery<R> {
+    /// The message.
+    pub message: Message,
+    /// What it was read from.
+    pub destination: Arc<Destination>,
+    /// The creation context and the baggage, extracted from the message.
+    pub context: Context,
+    /// The lane it belongs to; deliveries with none run freely.
+    pub lane: Option<Lane>,
+    /// As long as the broker counts it as ours.
+    pub lease: Lease,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// When it came.
+    pub received_at: SystemTime,
+    /// What the broker says of it beside the message.
+    pub attributes: Attributes,
+    /// What settling takes.
+    pub receipt: R,
+}
+
+impl<R> Delivery<R> {
+    /// A first delivery that has just come, in no lane, with nothing extracted.
+    pub fn new(message: Message, destination: Arc<Destination>, lease: Lease, receipt: R) -> Self {
+        Self {
+            message,
+            destination,
+            context: Context::new(),
+            lane: None,
+            lease,
+            attempt: 1,
+            received_at: SystemTime::now(),
+            attributes: Attributes::default(),
+            receipt,
+        }
+    }
+}
+
+/// What a broker says of a delivery beside the message itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Attributes {
+    /// When the broker took the message in, by its own clock.
+    pub enqueued_at: Option<SystemTime>,
+    /// Kafka partition.
+    pub partition: Option<i32>,
+    /// Kafka offset.
+    pub offset: Option<i64>,
+    /// AMQP delivery tag.
+    pub delivery_tag: Option<u64>,
+    /// Further attributes under the broker's own names, such as `SenderId`.
+    pub native: Vec<(String, String)>,
+}
+
+impl Attributes {
+    /// The value of one of the broker's own attributes.
+    pub fn native(&self, name: &str) -> Option<&str> {
+        self.native
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// What becomes of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// It was handled.
+    Ack,
+    /// It failed, and is to come again.
+    Nack {
+        /// After how long; `None` leaves it to the broker.
+        delay: Option<Duration>,
+    },
+    /// No handler has seen it: it goes back as it came.
+    Release,
+    /// It will never succeed.
+    Reject {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Settlement {
+    /// The name that telemetry uses.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Ack => "ack",
+            Self::Nack { .. } => "nack",
+            Self::Release => "release",
+            Self::Reject { .. } => "reject",
+        }
+    }
+}
+
+/// How far a settlement has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The broker has it.
+    Done,
+    /// The source has it, and gets it to the broker.
+    Recorded,
+    /// The delivery was no longer ours: nothing was settled, and it comes again.
+    LeaseLost,
+}
