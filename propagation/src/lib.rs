@@ -1,1 +1,47 @@
-//! x
+//! Trace context and baggage formats for message queues, on the OpenTelemetry API alone.
+//!
+//! A [`Composite`] is an ordered list of [`Format`]s and a `TextMapPropagator`: injection writes
+//! them all, and in extraction the first that yields a valid span context wins.
+//!
+//! ```
+//! use std::collections::HashMap;
+//! use opentelemetry::{Context, baggage::BaggageExt, propagation::TextMapPropagator, trace::TraceContextExt};
+//! use tracehop_propagation::{Composite, TraceContext, W3cBaggage, XRay};
+//!
+//! let propagator = Composite::none().with(TraceContext).with(W3cBaggage).with(XRay);
+//! let received = HashMap::from([
+//!     ("traceparent".to_owned(), "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+//!     ("baggage".to_owned(), "tenant=Caf%C3%A9,plan=free;ttl=5".to_owned()),
+//! ]);
+//!
+//! let extracted = propagator.extract_reported(&Context::new(), &received);
+//! assert_eq!(extracted.format, Some("tracecontext"));
+//! assert_eq!(extracted.context.baggage().get("tenant").map(|value| value.as_str()), Some("Café"));
+//!
+//! let mut sent = HashMap::new();
+//! propagator.inject_context(&extracted.context, &mut sent);
+//! assert_eq!(sent["baggage"], "tenant=Caf%C3%A9,plan=free;ttl=5");
+//! assert_eq!(
+//!     sent["x-amzn-trace-id"],
+//!     "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7;Sampled=1",
+//! );
+//! ```
+#![forbid(unsafe_code)]
+
+mod baggage;
+mod composite;
+mod extraction;
+mod format;
+mod hex;
+mod hints;
+mod trace_context;
+mod tracestate;
+mod xray;
+
+pub use baggage::{BaggageDropped, ReceivedBaggage, W3cBaggage};
+pub use composite::Composite;
+pub use extraction::{Extracted, Extraction};
+pub use format::Format;
+pub use hints::{Deferred, RemoteLink};
+pub use trace_context::{TraceContext, parse_traceparent, traceparent};
+pub use xray::{XRay, XRayLineage, parse_xray_trace_id, xray_header, xray_trace_id};

@@ -1,0 +1,155 @@
+use std::{env, sync::Arc};
+
+use opentelemetry::{
+    Context,
+    propagation::{Extractor, Injector, TextMapPropagator, text_map_propagator::FieldIter},
+};
+
+use crate::{BaggageDropped, Extracted, Extraction, Format, TraceContext, W3cBaggage, XRay};
+
+const PROPAGATORS: &str = "OTEL_PROPAGATORS";
+
+/// Every format this crate can name: a new one is added here and nowhere else.
+const KNOWN: [fn() -> Arc<dyn Format>; 3] = [
+    || Arc::new(TraceContext),
+    || Arc::new(W3cBaggage),
+    || Arc::new(XRay),
+];
+
+/// An ordered list of formats. Injection writes all of them; in extraction the first that yields a
+/// valid span context wins, and baggage is merged (see [`Extraction`]).
+///
+/// The default is W3C Trace Context and W3C Baggage, as `OTEL_PROPAGATORS` has it.
+#[derive(Clone, Debug)]
+pub struct Composite {
+    formats: Vec<Arc<dyn Format>>,
+    fields: Vec<String>,
+}
+
+impl Composite {
+    /// The given formats, in this order; a format named twice counts once.
+    pub fn new(formats: impl IntoIterator<Item = Arc<dyn Format>>) -> Self {
+        formats.into_iter().fold(Self::none(), Self::with_arc)
+    }
+
+    /// No format: writes and reads nothing.
+    pub fn none() -> Self {
+        Self {
+            formats: Vec::new(),
+            fields: Vec::new(),
+        }
+    }
+
+    /// Adds a format at the end, unless one of its name is there.
+    ///
+    /// ```
+    /// use tracehop_propagation::{Composite, TraceContext, XRay};
+    ///
+    /// let composite = Composite::none().with(TraceContext).with(XRay);
+    /// assert_eq!(composite.names().collect::<Vec<_>>(), ["tracecontext", "xray"]);
+    /// ```
+    #[must_use]
+    pub fn with(self, format: impl Format) -> Self {
+        self.with_arc(Arc::new(format))
+    }
+
+    /// The formats that the environment variable `OTEL_PROPAGATORS` names, and the default where it
+    /// is unset or empty; see [`from_names`](Self::from_names).
+    pub fn from_env() -> Self {
+        Self::from_names(
+            &env::var_os(PROPAGATORS)
+                .unwrap_or_default()
+                .to_string_lossy(),
+        )
+    }
+
+    /// The formats of a comma-separated list, by the rules of `OTEL_PROPAGATORS` (OpenTelemetry
+    /// specification, environment variables): names in any case, duplicates once, `none` alone for nothing,
+    /// an empty list for the default. Names that are not known give one warning, and the others
+    /// still work.
+    pub fn from_names(list: &str) -> Self {
+        let (composite, unknown) = Self::parse(list);
+        if !unknown.is_empty() {
+            tracing::warn!(
+                unknown = unknown.join(","),
+                using = composite.names().collect::<Vec<_>>().join(","),
+                "{PROPAGATORS} names propagation formats that are not known; they are ignored"
+            );
+        }
+        composite
+    }
+
+    /// The names of the formats, in order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.formats.iter().map(|format| format.name())
+    }
+
+    /// Injects like [`TextMapPropagator::inject_context`], and counts the baggage members that are
+    /// over the limits.
+    pub fn inject_reported(&self, cx: &Context, injector: &mut dyn Injector) -> BaggageDropped {
+        let mut dropped = BaggageDropped::default();
+        for format in &self.formats {
+            format.inject(cx, injector, &mut dropped);
+        }
+        dropped
+    }
+
+    /// Extracts like [`TextMapPropagator::extract_with_context`], and says what was found.
+    pub fn extract_reported(&self, cx: &Context, carrier: &dyn Extractor) -> Extracted {
+        let mut found = Extraction::default();
+        for format in &self.formats {
+            format.extract(carrier, &mut found);
+        }
+        found.into_extracted(cx)
+    }
+
+    fn with_arc(mut self, format: Arc<dyn Format>) -> Self {
+        if self.names().all(|name| name != format.name()) {
+            self.fields
+                .extend(format.fields().iter().map(ToString::to_string));
+            self.formats.push(format);
+        }
+        self
+    }
+
+    fn parse(list: &str) -> (Self, Vec<&str>) {
+        let mut composite = Self::none();
+        let mut unknown = Vec::new();
+        let mut names = list
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .peekable();
+        if names.peek().is_none() {
+            return (Self::default(), unknown);
+        }
+        for name in names.filter(|name| !name.eq_ignore_ascii_case("none")) {
+            let mut formats = KNOWN.iter().map(|format| format());
+            match formats.find(|format| name.eq_ignore_ascii_case(format.name())) {
+                Some(format) => composite = composite.with_arc(format),
+                None => unknown.push(name),
+            }
+        }
+        (composite, unknown)
+    }
+}
+
+impl Default for Composite {
+    fn default() -> Self {
+        Self::none().with(TraceContext).with(W3cBaggage)
+    }
+}
+
+impl TextMapPropagator for Composite {
+    fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
+        self.inject_reported(cx, injector);
+    }
+
+    fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
+        self.extract_reported(cx, extractor).context
+    }
+
+    fn fields(&self) -> FieldIter<'_> {
+        FieldIter::new(&self.fields)
+    }
+}
