@@ -6,9 +6,6 @@ use opentelemetry::{
 
 use crate::{BaggageDropped, Deferred, Extraction, Format, format::impl_text_map_propagator, hex};
 
-/// The field, and the HTTP request header, in lower case.
-const FIELD: &str = "x-amzn-trace-id";
-
 /// `Lineage` is a short counter of Lambda's; more than this is not one.
 const MAX_LINEAGE: usize = 256;
 
@@ -24,6 +21,9 @@ const MAX_LINEAGE: usize = 256;
 pub struct XRay;
 
 impl XRay {
+    /// The field: a message attribute, or an HTTP header, in lower case.
+    pub const FIELD: &'static str = "x-amzn-trace-id";
+
     pub(crate) const NAME: &'static str = "xray";
 }
 
@@ -33,17 +33,17 @@ impl Format for XRay {
     }
 
     fn fields(&self) -> &[&'static str] {
-        &[FIELD]
+        &[Self::FIELD]
     }
 
     fn inject(&self, cx: &Context, injector: &mut dyn Injector, _: &mut BaggageDropped) {
         if let Some(header) = xray_header(cx) {
-            injector.set(FIELD, header);
+            injector.set(Self::FIELD, header);
         }
     }
 
     fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction) {
-        let header = match carrier.get_all(FIELD).as_deref() {
+        let header = match carrier.get_all(Self::FIELD).as_deref() {
             None | Some([]) => return,
             Some([one]) => Header::parse(one),
             Some(_) => return found.malformed(Self::NAME),

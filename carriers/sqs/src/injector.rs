@@ -1,0 +1,275 @@
+use opentelemetry::{
+    Context,
+    propagation::{Injector, TextMapPropagator},
+};
+use tracehop_propagation::{XRay, xray_header};
+
+#[cfg(feature = "sqs")]
+use crate::attributes::SystemAttributes;
+use crate::{
+    Attributes, Budget,
+    attributes::{Map, TraceHeader},
+    fit::{Field, Fitted, Room, fit, is_lineage},
+};
+
+/// Writes headers to the message attributes of an SQS or SNS request, and always fits.
+///
+/// What is set is held back until [`finish`](Self::finish), which keeps both limits of the
+/// [`Budget`] by leaving out, in this order: lineage headers (`tracehop-*`), baggage members from
+/// the end, all baggage, tracestate, other formats, `traceparent`. `AWSTraceHeader` goes out in any
+/// case, because a system attribute counts toward neither.
+///
+/// Fields of the propagator that are on the message already are stale, and replaced in place: they
+/// take no new slot, and their bytes are free again. Once trace context is written, those that are
+/// not written again are removed. Any other attribute is the user's and stays as it is.
+#[derive(Debug)]
+pub struct HeaderInjector<'a> {
+    propagator: &'a dyn TextMapPropagator,
+    attributes: &'a mut dyn Map,
+    trace_header: Option<&'a mut dyn TraceHeader>,
+    body_bytes: usize,
+    budget: Budget,
+    mode: Mode,
+    fields: Vec<Field>,
+    xray: Option<String>,
+    dropped: Vec<Dropped>,
+}
+
+/// What happens to fields of the propagator that are on the message already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Replace,
+    Fill,
+    Refuse,
+}
+
+impl<'a> HeaderInjector<'a> {
+    /// An injector for one message. `body_bytes` is the length of the body in UTF-8, with whatever
+    /// else counts toward the size of the message.
+    pub fn new<A: Attributes>(
+        propagator: &'a dyn TextMapPropagator,
+        attributes: &'a mut A,
+        body_bytes: usize,
+        budget: Budget,
+    ) -> Self {
+        Self {
+            propagator,
+            attributes,
+            trace_header: None,
+            body_bytes,
+            budget,
+            mode: Mode::Replace,
+            fields: Vec::new(),
+            xray: None,
+            dropped: Vec::new(),
+        }
+    }
+
+    /// Where `AWSTraceHeader` goes, unless the user set one. Default: nowhere.
+    #[cfg(feature = "sqs")]
+    #[must_use]
+    pub fn system_attributes(mut self, attributes: &'a mut SystemAttributes) -> Self {
+        self.trace_header = Some(attributes);
+        self
+    }
+
+    /// Writes no `AWSTraceHeader`. Default: written where there are system attributes.
+    #[must_use]
+    pub fn without_aws_trace_header(mut self) -> Self {
+        self.trace_header = None;
+        self
+    }
+
+    /// Leaves the propagator's fields that are on the message already, and writes only the missing
+    /// ones: for a creation context that the user supplied, where the context to inject is the one
+    /// extracted from this message. Default: they are replaced.
+    #[must_use]
+    pub fn keep_present(mut self) -> Self {
+        self.mode = Mode::Fill;
+        self
+    }
+
+    /// Writes nothing at all: for messages that cannot carry attributes (on SNS to a phone number,
+    /// or with a structure of JSON).
+    #[must_use]
+    pub fn refusing(mut self) -> Self {
+        self.mode = Mode::Refuse;
+        self
+    }
+
+    /// Sets what the propagator makes of `cx`, and `AWSTraceHeader` from the same span context,
+    /// unless the propagator has no fields at all (`OTEL_PROPAGATORS=none`).
+    pub fn inject_context(&mut self, cx: &Context) {
+        let propagator = self.propagator;
+        propagator.inject_context(cx, self);
+        if propagator.fields().next().is_some()
+            && let Some(header) = xray_header(cx)
+        {
+            self.xray = Some(header);
+        }
+    }
+
+    /// Decides what fits and writes it. Never fails; what was left out is in [`Injected`].
+    pub fn finish(mut self) -> Injected {
+        let aws_trace_header = match (self.trace_header.take(), self.xray.take()) {
+            (Some(slot), Some(header)) => slot.put(header),
+            _ => false,
+        };
+        if self.mode == Mode::Fill {
+            let attributes = &*self.attributes;
+            self.fields
+                .retain(|field| attributes.text(&field.name).is_none());
+        }
+        self.remove_stale();
+        let (slots, bytes) = self.attributes.measure();
+        let bytes = self.body_bytes + bytes;
+        let room = Room {
+            slots: self.budget.max_slots.saturating_sub(slots),
+            bytes: self.budget.limit(bytes).saturating_sub(bytes),
+        };
+        let Fitted {
+            kept,
+            dropped,
+            baggage_members_dropped,
+        } = fit(self.fields, room);
+
+        let mut injected = Injected {
+            fields: kept.len(),
+            aws_trace_header,
+            bytes: bytes + kept.iter().map(Field::bytes).sum::<usize>(),
+            dropped: self.dropped,
+            baggage_members_dropped,
+        };
+        injected.dropped.extend(dropped);
+        for field in kept {
+            self.attributes.insert(field.name, field.value);
+        }
+        injected
+    }
+
+    /// Removes what is about to be written, and if that is a trace context, every other field of
+    /// the one before: two contexts are never mixed, nor is one doubled in another case.
+    fn remove_stale(&mut self) {
+        let replaces_context =
+            self.mode == Mode::Replace && self.fields.iter().any(Field::is_trace_context);
+        let is_propagated = |name: &str| {
+            self.propagator
+                .fields()
+                .any(|field| field.eq_ignore_ascii_case(name))
+        };
+        self.attributes.remove(&|name| {
+            self.fields
+                .iter()
+                .any(|field| field.name.eq_ignore_ascii_case(name))
+                || replaces_context && (is_lineage(name) || is_propagated(name))
+        });
+    }
+}
+
+impl Injector for HeaderInjector<'_> {
+    /// Sets `key`, or replaces what was set for it. Empty values are left out, since SQS refuses
+    /// them; `x-amzn-trace-id` becomes `AWSTraceHeader` and takes no slot.
+    fn set(&mut self, key: &str, value: String) {
+        if value.is_empty() {
+            return;
+        }
+        let reason = match self.mode {
+            Mode::Refuse => Some(DropReason::Unsupported),
+            _ if !is_valid_name(key) || !value.chars().all(is_valid_character) => {
+                Some(DropReason::Invalid)
+            }
+            _ => None,
+        };
+        if let Some(reason) = reason {
+            self.dropped.push(Dropped {
+                field: key.to_owned(),
+                reason,
+            });
+        } else if key.eq_ignore_ascii_case(XRay::FIELD) {
+            self.xray = Some(value);
+        } else if let Some(field) = self.fields.iter_mut().find(|field| field.name == key) {
+            field.value = value;
+        } else {
+            self.fields.push(Field {
+                name: key.to_owned(),
+                value,
+            });
+        }
+    }
+
+    fn reserve(&mut self, additional: usize) {
+        self.fields.reserve(additional);
+    }
+}
+
+/// What an injection did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Injected {
+    /// Message attributes written.
+    pub fields: usize,
+    /// Whether `AWSTraceHeader` was written.
+    pub aws_trace_header: bool,
+    /// The size of the message in the end: body and attributes, the user's included.
+    pub bytes: usize,
+    /// Fields that were set and not written.
+    pub dropped: Vec<Dropped>,
+    /// Baggage members that found no room, those of a `baggage` in `dropped` included.
+    pub baggage_members_dropped: usize,
+}
+
+/// A field that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// Its name (the value of the attribute `tracehop.field`).
+    pub field: String,
+    /// Why.
+    pub reason: DropReason,
+}
+
+/// Why a field was left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// All message attributes that the service allows are taken.
+    Slots,
+    /// The message would have grown above its limit.
+    Bytes,
+    /// The name or a character of the value is not allowed in a message attribute.
+    Invalid,
+    /// The message can carry no attributes (SNS: to a phone number, or with a structure of JSON).
+    Unsupported,
+}
+
+impl DropReason {
+    /// The value of the attribute `tracehop.reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Slots => "slots",
+            Self::Bytes => "bytes",
+            Self::Invalid => "invalid",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+/// Amazon SQS developer guide, "message attribute components"; SNS has the same rules.
+fn is_valid_name(name: &str) -> bool {
+    let lower = name
+        .get(..7.min(name.len()))
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    matches!(name.len(), 1..=256)
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+        && !name.starts_with('.')
+        && !name.ends_with('.')
+        && !name.contains("..")
+        && !lower.starts_with("aws.")
+        && !lower.starts_with("amazon.")
+}
+
+/// The characters that SQS takes: those of XML 1.0.
+fn is_valid_character(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
