@@ -2,6 +2,18 @@
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
+/// The value of each digit, and [`NONE`] for every other byte.
+const VALUES: [u8; 256] = {
+    let mut values = [NONE; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        values[DIGITS[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    values
+};
+const NONE: u8 = 0xf0;
+
 /// Reads exactly `N` bytes from `2 * N` lower-case digits; anything else is `None`.
 pub(crate) fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let (pairs, rest) = text.as_chunks::<2>();
@@ -9,47 +21,56 @@ pub(crate) fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
         return None;
     }
     let mut bytes = [0; N];
+    let mut seen = 0;
     for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
+        let (high, low) = (VALUES[usize::from(*high)], VALUES[usize::from(*low)]);
+        seen |= high | low;
+        *byte = high << 4 | low;
     }
-    Some(bytes)
+    (seen & NONE == 0).then_some(bytes)
 }
 
-/// Appends two lower-case digits a byte.
-pub(crate) fn encode_into(text: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 0x0f)]));
+/// Writes two lower-case digits a byte; `text` is twice as long as `bytes`.
+pub(crate) fn encode(text: &mut [u8], bytes: &[u8]) {
+    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [
+            DIGITS[usize::from(byte >> 4)],
+            DIGITS[usize::from(byte & 0x0f)],
+        ];
     }
 }
 
-fn digit(character: u8) -> Option<u8> {
-    match character {
-        b'0'..=b'9' => Some(character - b'0'),
-        b'a'..=b'f' => Some(character - b'a' + 10),
-        _ => None,
-    }
+/// Appends two lower-case digits a byte; ids have at most 16 bytes.
+pub(crate) fn push(text: &mut String, bytes: &[u8]) {
+    let mut digits = [0; 32];
+    let digits = &mut digits[..2 * bytes.len()];
+    encode(digits, bytes);
+    text.extend(str::from_utf8(digits));
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 mod tests {
     use super::*;
 
     #[test]
     fn every_byte_survives_a_round_trip() {
-        let bytes: [u8; 256] = std::array::from_fn(|i| u8::try_from(i).unwrap());
-        let mut text = String::new();
-        encode_into(&mut text, &bytes);
-        assert_eq!(text.len(), 512);
-        assert_eq!(decode::<256>(text.as_bytes()), Some(bytes));
+        for byte in 0..=u8::MAX {
+            let mut text = String::new();
+            push(&mut text, &[byte, !byte]);
+            assert_eq!(text, format!("{byte:02x}{:02x}", !byte));
+            assert_eq!(decode(text.as_bytes()), Some([byte, !byte]));
+        }
     }
 
     #[test]
     fn only_lower_case_digits_of_the_exact_length_are_read() {
-        assert_eq!(decode::<2>(b"0aff"), Some([0x0a, 0xff]));
+        assert_eq!(decode(b"0aff"), Some([0x0a, 0xff]));
         for wrong in ["", "0", "0aff0", "0aff00", "0Aff", "0a g", "+a-f", "0aé"] {
             assert_eq!(decode::<2>(wrong.as_bytes()), None, "{wrong:?}");
+        }
+        for byte in (0..=u8::MAX).filter(|byte| !DIGITS.contains(byte)) {
+            assert_eq!(decode::<1>(&[byte, b'0']), None);
+            assert_eq!(decode::<1>(&[b'0', byte]), None);
         }
     }
 }

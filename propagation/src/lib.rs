@@ -34,6 +34,7 @@ mod extraction;
 mod format;
 mod hex;
 mod hints;
+mod ows;
 mod trace_context;
 mod tracestate;
 mod xray;

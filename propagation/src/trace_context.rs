@@ -5,7 +5,8 @@ use opentelemetry::{
 };
 
 use crate::{
-    BaggageDropped, Extraction, Format, format::impl_text_map_propagator, hex, tracestate,
+    BaggageDropped, Extraction, Format, format::impl_text_map_propagator, hex, ows::trim_ows,
+    tracestate,
 };
 
 const TRACEPARENT: &str = "traceparent";
@@ -83,14 +84,11 @@ pub fn traceparent(span_context: &SpanContext) -> Option<String> {
         return None;
     }
     let flags = span_context.trace_flags() & KNOWN_FLAGS;
-    let mut text = String::with_capacity(LENGTH);
-    text.push_str("00-");
-    hex::encode_into(&mut text, &span_context.trace_id().to_bytes());
-    text.push('-');
-    hex::encode_into(&mut text, &span_context.span_id().to_bytes());
-    text.push('-');
-    hex::encode_into(&mut text, &[flags.to_u8()]);
-    Some(text)
+    let mut text = *b"00-................................-................-..";
+    hex::encode(&mut text[3..35], &span_context.trace_id().to_bytes());
+    hex::encode(&mut text[36..52], &span_context.span_id().to_bytes());
+    hex::encode(&mut text[53..], &[flags.to_u8()]);
+    String::from_utf8(text.to_vec()).ok()
 }
 
 /// Reads a `traceparent` into a remote span context without state; `None` if it is malformed.
@@ -99,7 +97,7 @@ pub fn traceparent(span_context: &SpanContext) -> Option<String> {
 /// follows; ff is forbidden. Digits are lower case, ids are not zero (W3C Trace Context, level 2,
 /// "traceparent header" and "versioning of traceparent"). Spaces and tabs around the value are no part of it.
 pub fn parse_traceparent(header: &str) -> Option<SpanContext> {
-    let header = header.trim_matches([' ', '\t']).as_bytes();
+    let header = trim_ows(header).as_bytes();
     let (known, rest) = header.split_at_checked(LENGTH)?;
     let [version] = hex::decode(&known[..2])?;
     let fits = match version {

@@ -3,6 +3,8 @@
 
 use opentelemetry::trace::TraceState;
 
+use crate::ows::trim_ows;
+
 const MAX_MEMBERS: usize = 32;
 const MAX_LENGTH: usize = 256;
 
@@ -15,7 +17,7 @@ pub(crate) fn parse(headers: &[&str]) -> Option<TraceState> {
     let mut members = [("", ""); MAX_MEMBERS];
     let mut count = 0;
     for member in headers.iter().flat_map(|header| header.split(',')) {
-        let member = member.trim_matches([' ', '\t']);
+        let member = trim_ows(member);
         if member.is_empty() {
             continue;
         }

@@ -74,7 +74,7 @@ pub fn xray_header(cx: &Context) -> Option<String> {
     header.push_str("Root=");
     push_root(&mut header, span_context.trace_id());
     header.push_str(";Parent=");
-    hex::encode_into(&mut header, &span_context.span_id().to_bytes());
+    hex::push(&mut header, &span_context.span_id().to_bytes());
     header.push_str(match span_context.is_sampled() {
         true => ";Sampled=1",
         false if Deferred::is_set(cx) => ";Sampled=?",
@@ -205,7 +205,7 @@ impl Fields<'_> {
 fn push_root(text: &mut String, trace_id: TraceId) {
     let bytes = trace_id.to_bytes();
     text.push_str("1-");
-    hex::encode_into(text, &bytes[..4]);
+    hex::push(text, &bytes[..4]);
     text.push('-');
-    hex::encode_into(text, &bytes[4..]);
+    hex::push(text, &bytes[4..]);
 }

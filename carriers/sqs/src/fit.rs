@@ -57,27 +57,26 @@ pub(crate) fn fit(mut fields: Vec<Field>, mut room: Room) -> Fitted {
     };
 
     let mut rest = fields.split_off(kept);
-    let mut fitted = Fitted {
-        kept: fields,
-        ..Fitted::default()
-    };
-    if rest[0].rank() == Rank::Baggage {
-        fitted.baggage_members_dropped = rest[0].members();
-        if reason == DropReason::Bytes && rest[0].shorten(room.bytes) {
-            fitted.baggage_members_dropped -= rest[0].members();
-            fitted.kept.push(rest.remove(0));
-        }
-    } else if let Some(baggage) = rest.iter().find(|field| field.rank() == Rank::Baggage) {
-        fitted.baggage_members_dropped = baggage.members();
+    let mut kept = fields;
+    let baggage = rest.iter().filter(|field| field.rank() == Rank::Baggage);
+    let mut baggage_members_dropped = baggage.map(Field::members).sum();
+    if reason == DropReason::Bytes && rest[0].rank() == Rank::Baggage && rest[0].shorten(room.bytes)
+    {
+        baggage_members_dropped -= rest[0].members();
+        kept.push(rest.remove(0));
     }
-    fitted.dropped = rest
+    let dropped = rest
         .into_iter()
         .map(|field| Dropped {
             field: field.name,
             reason,
         })
         .collect();
-    fitted
+    Fitted {
+        kept,
+        dropped,
+        baggage_members_dropped,
+    }
 }
 
 impl Room {

@@ -111,16 +111,11 @@ impl<'a> HeaderInjector<'a> {
 
     /// Decides what fits and writes it. Never fails; what was left out is in [`Injected`].
     pub fn finish(mut self) -> Injected {
-        let aws_trace_header = match (self.trace_header.take(), self.xray.take()) {
+        self.remove_stale();
+        let aws_trace_header = match (self.trace_header, self.xray) {
             (Some(slot), Some(header)) => slot.put(header),
             _ => false,
         };
-        if self.mode == Mode::Fill {
-            let attributes = &*self.attributes;
-            self.fields
-                .retain(|field| attributes.text(&field.name).is_none());
-        }
-        self.remove_stale();
         let (slots, bytes) = self.attributes.measure();
         let bytes = self.body_bytes + bytes;
         let room = Room {
@@ -150,18 +145,25 @@ impl<'a> HeaderInjector<'a> {
     /// Removes what is about to be written, and if that is a trace context, every other field of
     /// the one before: two contexts are never mixed, nor is one doubled in another case.
     fn remove_stale(&mut self) {
-        let replaces_context =
-            self.mode == Mode::Replace && self.fields.iter().any(Field::is_trace_context);
+        if self.mode == Mode::Fill {
+            let present = &*self.attributes;
+            self.fields
+                .retain(|field| present.text(&field.name).is_none());
+        }
+        let has_context = self.xray.is_some() || self.fields.iter().any(Field::is_trace_context);
+        let replaces_context = self.mode == Mode::Replace && has_context;
+        let is_written = |name: &str| {
+            self.fields
+                .iter()
+                .any(|field| field.name.eq_ignore_ascii_case(name))
+        };
         let is_propagated = |name: &str| {
             self.propagator
                 .fields()
                 .any(|field| field.eq_ignore_ascii_case(name))
         };
         self.attributes.remove(&|name| {
-            self.fields
-                .iter()
-                .any(|field| field.name.eq_ignore_ascii_case(name))
-                || replaces_context && (is_lineage(name) || is_propagated(name))
+            is_written(name) || replaces_context && (is_lineage(name) || is_propagated(name))
         });
     }
 }

@@ -1,10 +1,9 @@
-use std::{borrow::Cow, str::Split};
+use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
 use super::{BaggageDropped, MAX_BYTES, MAX_MEMBERS};
-
-const OWS: [char; 2] = [' ', '\t'];
+use crate::ows::trim_ows;
 
 /// One valid list-member of a `baggage` header, still encoded.
 pub(super) struct Member<'a> {
@@ -18,24 +17,27 @@ pub(super) struct Member<'a> {
 impl<'a> Member<'a> {
     /// The decoded value; bytes that are not UTF-8 become U+FFFD (W3C Baggage, "value").
     pub(super) fn value(&self) -> Cow<'a, str> {
-        percent_decode_str(self.encoded).decode_utf8_lossy()
+        match position(self.encoded, b'%') {
+            None => self.encoded.into(),
+            Some(_) => percent_decode_str(self.encoded).decode_utf8_lossy(),
+        }
     }
 
     fn parse(text: &'a str) -> Option<Self> {
-        let (pair, properties) = text.split_once(';').unwrap_or((text, ""));
-        let (key, encoded) = split_pair(pair)?;
-        // A semicolon with nothing after it says nothing, and does no harm.
-        let sound = |property: &str| {
-            let property = property.trim_matches(OWS);
-            property.is_empty() || is_token(property) || split_pair(property).is_some()
+        let (pair, properties) = match position(text, b';') {
+            None => (text, ""),
+            Some(at) => (&text[..at], trim_ows(&text[at + 1..])),
         };
-        if !properties.is_empty() && !properties.split(';').all(sound) {
-            return None;
-        }
-        Some(Self {
+        let (key, encoded) = parse_pair(pair)?;
+        // A semicolon with nothing after it says nothing, and does no harm.
+        let is_sound = |property: &str| {
+            let property = trim_ows(property);
+            property.is_empty() || is_token(property) || parse_pair(property).is_some()
+        };
+        (properties.is_empty() || properties.split(';').all(is_sound)).then_some(Self {
             text,
             key,
-            properties: properties.trim_matches(OWS),
+            properties,
             encoded,
         })
     }
@@ -43,7 +45,7 @@ impl<'a> Member<'a> {
 
 /// The members of a header that are valid and within the limits, in order; the others are counted.
 pub(super) struct Members<'a> {
-    parts: Split<'a, char>,
+    rest: Option<&'a str>,
     room: Room,
     dropped: BaggageDropped,
 }
@@ -51,7 +53,7 @@ pub(super) struct Members<'a> {
 impl<'a> Members<'a> {
     pub(super) fn new(header: &'a str) -> Self {
         Self {
-            parts: header.split(','),
+            rest: Some(header),
             room: Room::default(),
             dropped: BaggageDropped::default(),
         }
@@ -61,14 +63,24 @@ impl<'a> Members<'a> {
     pub(super) fn dropped(&self) -> BaggageDropped {
         self.dropped
     }
+
+    fn next_part(&mut self) -> Option<&'a str> {
+        let rest = self.rest?;
+        let (part, rest) = match position(rest, b',') {
+            None => (rest, None),
+            Some(at) => (&rest[..at], Some(&rest[at + 1..])),
+        };
+        self.rest = rest;
+        Some(trim_ows(part))
+    }
 }
 
 impl<'a> Iterator for Members<'a> {
     type Item = Member<'a>;
 
     fn next(&mut self) -> Option<Member<'a>> {
-        for part in self.parts.by_ref() {
-            let part = part.trim_matches(OWS);
+        loop {
+            let part = self.next_part()?;
             if part.is_empty() {
                 continue;
             }
@@ -80,7 +92,6 @@ impl<'a> Iterator for Members<'a> {
                 Some(_) => {}
             }
         }
-        None
     }
 }
 
@@ -109,22 +120,47 @@ impl Room {
 }
 
 /// `token OWS "=" OWS *baggage-octet`, without the white space.
-fn split_pair(pair: &str) -> Option<(&str, &str)> {
-    let (key, value) = pair.split_once('=')?;
-    let (key, value) = (key.trim_matches(OWS), value.trim_matches(OWS));
-    (is_token(key) && value.bytes().all(is_baggage_octet)).then_some((key, value))
+fn parse_pair(pair: &str) -> Option<(&str, &str)> {
+    let equals = position(pair, b'=')?;
+    let (key, value) = (trim_ows(&pair[..equals]), trim_ows(&pair[equals + 1..]));
+    (is_token(key) && is_baggage_octets(value)).then_some((key, value))
 }
 
-/// RFC 7230, section 3.2.6.
-pub(super) fn is_token(text: &str) -> bool {
+/// The same as `find`, which is made for longer texts than a member.
+fn position(text: &str, byte: u8) -> Option<usize> {
+    text.bytes().position(|other| other == byte)
+}
+
+fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+            .all(|byte| CLASSES[usize::from(byte)] & TOKEN != 0)
 }
 
-/// W3C Baggage, "Definition": graphic ASCII but for the quotation mark, comma, semicolon and
-/// backslash.
-fn is_baggage_octet(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\')
+fn is_baggage_octets(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| CLASSES[usize::from(byte)] & OCTET != 0)
 }
+
+/// `tchar` of RFC 7230, section 3.2.6.
+const TOKEN: u8 = 1;
+/// `baggage-octet` of W3C Baggage, "Definition".
+const OCTET: u8 = 2;
+
+/// What each byte may be part of.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        if !matches!(byte, b'"' | b',' | b';' | b'\\') {
+            classes[byte as usize] |= OCTET;
+        }
+        let is_mark = matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~');
+        if is_mark || byte.is_ascii_alphanumeric() {
+            classes[byte as usize] |= TOKEN;
+        }
+        byte += 1;
+    }
+    classes
+};

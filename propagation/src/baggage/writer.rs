@@ -1,5 +1,5 @@
 use opentelemetry::{
-    Key, StringValue,
+    StringValue,
     baggage::{Baggage, BaggageMetadata},
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -9,8 +9,8 @@ use super::{
     member::{Member, Members, Room},
 };
 
-/// What a value must not contain (W3C Baggage, "value"), and `+` and `=`, which some
-/// readers take for a space and for the end of the value.
+/// What a value must not contain (W3C Baggage, "value"), and `+` and `=`, which some readers take
+/// for a space and for the end of the value.
 const VALUE: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -32,14 +32,16 @@ pub(super) fn write(
     dropped: &mut BaggageDropped,
 ) -> String {
     let mut header = Header {
-        text: String::new(),
+        text: String::with_capacity(64),
         room: Room::default(),
+        dropped,
     };
     let mut written = Vec::new();
     if let Some(received) = received {
         header.text.reserve(received.0.len());
+        written.reserve(baggage.len());
         for member in Members::new(&received.0).filter(|member| is_unchanged(member, baggage)) {
-            header.push(member.text, dropped);
+            header.push(|text| text.push_str(member.text));
             written.push(member.key);
         }
     }
@@ -49,23 +51,29 @@ pub(super) fn write(
         .collect();
     rest.sort_unstable_by_key(|(key, _)| key.as_str());
     for (key, (value, metadata)) in rest {
-        header.push(&encode(key, value, metadata), dropped);
+        // Keys are tokens: the API takes no others.
+        header.push(|text| encode(text, key.as_str(), value, metadata));
     }
     header.text
 }
 
-struct Header {
+struct Header<'a> {
     text: String,
     room: Room,
+    dropped: &'a mut BaggageDropped,
 }
 
-impl Header {
-    fn push(&mut self, member: &str, dropped: &mut BaggageDropped) {
-        if self.room.take(member.len(), dropped) {
-            if !self.text.is_empty() {
-                self.text.push(',');
-            }
-            self.text.push_str(member);
+impl Header<'_> {
+    /// Appends one member, and takes it back if it is over the limits.
+    fn push(&mut self, write: impl FnOnce(&mut String)) {
+        let before = self.text.len();
+        if before > 0 {
+            self.text.push(',');
+        }
+        let start = self.text.len();
+        write(&mut self.text);
+        if !self.room.take(self.text.len() - start, self.dropped) {
+            self.text.truncate(before);
         }
     }
 }
@@ -78,20 +86,20 @@ fn is_unchanged(member: &Member<'_>, baggage: &Baggage) -> bool {
         })
 }
 
-/// Keys are tokens: the API takes no others.
-fn encode(key: &Key, value: &StringValue, metadata: &BaggageMetadata) -> String {
-    let mut member = String::with_capacity(key.as_str().len() + 1 + value.as_str().len());
-    member.push_str(key.as_str());
-    member.push('=');
-    member.extend(utf8_percent_encode(value.as_str(), VALUE));
+fn encode(text: &mut String, key: &str, value: &StringValue, metadata: &BaggageMetadata) {
+    text.push_str(key);
+    text.push('=');
+    text.extend(utf8_percent_encode(value.as_str(), VALUE));
+    if metadata.as_str().is_empty() {
+        return;
+    }
     for property in metadata
         .as_str()
         .split(';')
         .map(str::trim)
-        .filter(|property| !property.is_empty())
+        .filter(|text| !text.is_empty())
     {
-        member.push(';');
-        member.extend(utf8_percent_encode(property, PROPERTY));
+        text.push(';');
+        text.extend(utf8_percent_encode(property, PROPERTY));
     }
-    member
 }
