@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::{
+    fmt::Debug,
+    sync::{Arc, Mutex},
+};
 
 use opentelemetry::{
     Context, KeyValue,
@@ -8,6 +11,11 @@ use opentelemetry::{
 };
 use tracehop_propagation::{
     BaggageDropped, Composite, Extracted, Extraction, Format, TraceContext, W3cBaggage, XRay,
+};
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
 };
 
 use crate::{Headers, extract, inject, parent, with_parent};
@@ -198,4 +206,53 @@ fn a_propagator_that_does_not_report_counts_as_found() {
     let missing = Extracted::from(extract(&theirs, &[]));
     assert!(missing.is_missing());
     assert_eq!(missing.or_aws_trace_header(AWS.1).format, Some("xray"));
+}
+
+/// Keeps the text of every warning.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() == Level::WARN
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        struct Text(String);
+        impl Visit for Text {
+            fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+                self.0
+                    .extend([field.name(), "=", &format!("{value:?}"), " "]);
+            }
+        }
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        self.0.lock().unwrap().push(text.0);
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[test]
+fn names_that_are_not_known_are_one_clear_warning() {
+    let warnings = Warnings::default();
+    tracing::subscriber::with_default(warnings.clone(), || {
+        Composite::from_names("xray,nonsense,tracecontext,b4");
+        Composite::from_names("xray,none");
+    });
+    let warnings = warnings.0.lock().unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    for part in ["OTEL_PROPAGATORS", "nonsense,b4", "xray,tracecontext"] {
+        assert!(warnings[0].contains(part), "{part}: {warnings:?}");
+    }
 }

@@ -86,7 +86,7 @@ proptest! {
 
         prop_assert_eq!(users(after), users(&before), "the user's attributes are unchanged");
         prop_assert_eq!(request.bytes(), injected.bytes);
-        let count = after.as_ref().map_or(0, |map| map.len());
+        let count = after.as_ref().map_or(0, std::collections::HashMap::len);
         if injected.fields > 0 {
             prop_assert!(count <= max_slots, "{count} attributes");
             prop_assert!(injected.bytes <= max_bytes.unwrap_or(262_144));
