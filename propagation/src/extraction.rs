@@ -4,7 +4,9 @@ use opentelemetry::{
     trace::{SpanContext, TraceContextExt},
 };
 
-use crate::{BaggageDropped, Deferred, ReceivedBaggage, RemoteLink, XRay, XRayLineage, xray};
+use crate::{
+    BaggageDropped, Deferred, ReceivedBaggage, RemoteLink, W3cBaggage, XRay, XRayLineage, xray,
+};
 
 /// What the formats have found in one carrier so far.
 ///
@@ -134,9 +136,14 @@ pub struct Extracted {
 }
 
 impl Extracted {
-    /// Whether no parent was found, and nothing malformed either: the sender wrote no context.
+    /// The [`format`](Self::format) of a parent found by a propagator that does not report.
+    pub const UNREPORTED: &'static str = "other";
+
+    /// Whether the sender wrote no trace context: no parent, no link, and nothing malformed that
+    /// was meant to be one. Baggage is no part of it.
     pub fn is_missing(&self) -> bool {
-        self.format.is_none() && self.malformed.is_empty()
+        let is_baggage = |format: &&str| *format == W3cBaggage::NAME;
+        self.format.is_none() && self.link.is_none() && self.malformed.iter().all(is_baggage)
     }
 
     /// Reads the SQS system attribute `AWSTraceHeader` as the last format, for carriers whose
@@ -191,9 +198,4 @@ impl From<Context> for Extracted {
             baggage_dropped: BaggageDropped::default(),
         }
     }
-}
-
-impl Extracted {
-    /// The [`format`](Self::format) of a parent found by a propagator that does not report.
-    pub const UNREPORTED: &'static str = "other";
 }

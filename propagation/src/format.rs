@@ -4,8 +4,9 @@ use opentelemetry::{Context, propagation::Extractor, propagation::Injector};
 
 use crate::{BaggageDropped, Extraction};
 
-/// One wire format. A format is one file: it names its fields, writes them and reads them; which
-/// of several wins, and what ends up in the [`Context`], is decided by [`Extraction`] alone.
+/// One wire format. A format is one file (and, where `OTEL_PROPAGATORS` may name it, one line in the
+/// list of known ones): it names its fields, writes them and reads them. Which of several wins, and
+/// what ends up in the [`Context`], is decided by [`Extraction`] alone.
 ///
 /// A format asks the carrier for its fields in lower case; matching other spellings
 /// (`X-Amzn-Trace-Id`) is the carrier's part, because only it can do so without an allocation.

@@ -97,14 +97,19 @@ impl<'a> HeaderInjector<'a> {
         self
     }
 
-    /// Sets what the propagator makes of `cx`, and `AWSTraceHeader` from the same span context,
-    /// unless the propagator has no fields at all (`OTEL_PROPAGATORS=none`).
+    /// Sets what the propagator makes of `cx`, and `AWSTraceHeader` as
+    /// [`inject_aws_trace_header`](Self::inject_aws_trace_header) does.
     pub fn inject_context(&mut self, cx: &Context) {
         let propagator = self.propagator;
         propagator.inject_context(cx, self);
-        if propagator.fields().next().is_some()
-            && let Some(header) = xray_header(cx)
-        {
+        self.inject_aws_trace_header(cx);
+    }
+
+    /// Sets `AWSTraceHeader` from the span context of `cx`, unless that is not valid or the
+    /// propagator has no fields at all (`OTEL_PROPAGATORS=none`).
+    pub fn inject_aws_trace_header(&mut self, cx: &Context) {
+        let is_on = self.propagator.fields().next().is_some();
+        if let Some(header) = xray_header(cx).filter(|_| is_on) {
             self.xray = Some(header);
         }
     }

@@ -297,6 +297,14 @@ fn a_relay_that_edits_forwards_the_edit() {
             cx.with_baggage([KeyValue::new("a", "1"), KeyValue::new("b", "2")]),
             "a=1,b=2",
         ),
+        (
+            cx.with_baggage([
+                KeyValueMetadata::new("a", "1", ""),
+                KeyValueMetadata::new("b", "2", "p"),
+                KeyValueMetadata::new("added", "3", ""),
+            ]),
+            "a=1,b = 2 ;p,added=3",
+        ),
     ] {
         let mut sent = Sent::default();
         W3cBaggage.forward(&edited, &mut sent);

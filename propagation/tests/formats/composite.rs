@@ -87,6 +87,7 @@ fn a_valid_remote_parent_replaces_the_current_span_and_an_invalid_one_does_not()
 fn nothing_found_is_missing_and_not_malformed() {
     assert!(reported(&w3c_first(), &[]).is_missing());
     assert!(reported(&w3c_first(), &[("baggage", "a=1")]).is_missing());
+    assert!(reported(&w3c_first(), &[("baggage", "broken")]).is_missing());
     assert!(!reported(&w3c_first(), &[W3C]).is_missing());
     assert!(!reported(&w3c_first(), &[("traceparent", "")]).is_missing());
 }

@@ -150,7 +150,8 @@ fn what_the_api_takes_and_no_header_may_contain_is_not_written() {
             ("b", "line\nbreak"),
             ("c", ""),
             ("d", "é"),
-            ("e", "2")
+            ("e", "2"),
+            ("f", "trailing ")
         ])
         .unwrap(),
         "a=1,e=2"

@@ -258,10 +258,11 @@ fn an_appended_header_is_the_parent_only_when_sampled() {
         let linked = appended(&format!("{ROOT};{PARENT}{decision}"));
         assert!(!parent(&linked.context).is_valid());
         assert!(!Deferred::is_set(&linked.context));
+        assert!(!linked.is_missing());
         let link = linked.link.unwrap();
         assert_eq!(link.span_id(), SpanId::from(0x5399_5c3f_42cd_8ad8));
         assert_eq!(RemoteLink::of(&linked.context), Some(&link));
-        assert_eq!(linked.format, None);
+        assert_eq!((linked.format, linked.malformed.len()), (None, 0));
     }
 
     let root_only = appended(ROOT);

@@ -61,8 +61,6 @@ fn users(attributes: &Attributes) -> Vec<(&String, &MessageAttributeValue)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
-
     #[test]
     fn the_budgets_hold_for_any_message(
         before in attributes(),
@@ -112,7 +110,7 @@ proptest! {
         let mut request = request(None, "body");
         let injected = inject(&cx, &composite, &mut request, Budget { max_bytes: Some(4 + room), ..Budget::sqs() });
         let received = extract(&composite, &delivered(&request));
-        let (sent, received_span) = (crate_span(&cx), crate_span(&received));
+        let (sent, received_span) = (span(&cx), span(&received));
         prop_assert_eq!(sent.trace_id(), received_span.trace_id(), "AWSTraceHeader at least");
         prop_assert_eq!(sent.span_id(), received_span.span_id());
         prop_assert_eq!(cx.baggage().len(), received.baggage().len() + injected.baggage_members_dropped);
@@ -132,6 +130,6 @@ proptest! {
     }
 }
 
-fn crate_span(cx: &Context) -> opentelemetry::trace::SpanContext {
+fn span(cx: &Context) -> opentelemetry::trace::SpanContext {
     cx.span().span_context().clone()
 }

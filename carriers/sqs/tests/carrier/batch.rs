@@ -69,6 +69,17 @@ fn an_entry_leaves_what_it_does_not_need_to_the_next() {
 }
 
 #[test]
+fn what_one_entry_took_is_not_there_for_the_next() {
+    let mut entries = entries(&[(CUSTOMARY - 400) / 4; 4]);
+    let injected = inject_all(&rich(), Budget::sqs(), &mut entries);
+    assert!(
+        injected.iter().all(|injected| injected.fields == 2),
+        "{injected:?}"
+    );
+    assert!(total(&entries) <= CUSTOMARY);
+}
+
+#[test]
 fn a_batch_within_262144_bytes_is_not_pushed_above_and_a_larger_one_not_above_a_mebibyte() {
     for (bodies, limit) in [
         (vec![CUSTOMARY / 2, CUSTOMARY / 2], CUSTOMARY),

@@ -139,11 +139,8 @@ fn with_fewer_bytes_baggage_loses_members_from_the_end_before_it_goes() {
         let (attributes, injected) = at(limit - 1);
         limit -= bytes;
         let names = written(&attributes);
-        assert_eq!(
-            injected.bytes,
-            100 + limit,
-            "{gone}: what is left is used to the last byte"
-        );
+        assert_eq!(injected.bytes, 100 + limit, "{gone} does not fit");
+        assert_eq!(at(limit).1, injected, "what is left fits to the last byte");
         assert!(
             injected
                 .dropped

@@ -125,6 +125,14 @@ fn aws_trace_header_is_read_as_xray_where_that_is_listed() {
 }
 
 #[test]
+fn a_malformed_aws_trace_header_is_counted_once() {
+    let broken = message(&[], Some("Root=1-5759e988;Parent=x"));
+    for composite in [every_format(), Composite::default()] {
+        assert_eq!(extract_reported(&composite, &broken).malformed, ["xray"]);
+    }
+}
+
+#[test]
 fn aws_trace_header_is_read_last_where_xray_is_not_listed() {
     let sampled = message(&[], Some(&format!("{OTHER};Sampled=1")));
     let extracted = extract_reported(&Composite::default(), &sampled);

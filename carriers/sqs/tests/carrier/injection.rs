@@ -136,6 +136,17 @@ fn a_context_without_a_span_replaces_no_trace_context() {
 }
 
 #[test]
+fn a_stale_field_in_another_case_is_not_doubled_without_a_span_either() {
+    let mut request = request(
+        Some([("Baggage".to_owned(), string("old=1"))].into()),
+        "body",
+    );
+    let cx = Context::new().with_baggage([KeyValue::new("new", "1")]);
+    inject(&cx, &every_format(), &mut request, Budget::sqs());
+    assert_eq!(written(&request.message_attributes), ["baggage"]);
+}
+
+#[test]
 fn fields_that_are_present_can_be_kept_and_the_missing_ones_filled() {
     let mut request = request(
         Some([("Traceparent".to_owned(), string("the user's"))].into()),
