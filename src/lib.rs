@@ -1,3 +1,5 @@
 //! Trace context and baggage, carried across every queue hop.
 
 pub mod contract;
+#[cfg(feature = "testing")]
+pub mod testing;

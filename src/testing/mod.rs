@@ -1,0 +1,3 @@
+//! For tests, yours and ours (feature `testing`). Nothing in here is for production.
+
+pub mod sqs;
