@@ -1,6 +1,7 @@
 //! All queues of an endpoint, its clock, and what happens between queues.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,7 +16,6 @@ use super::queue::{Queue, Sent};
 use super::refusal::{Code, Refusal};
 use super::shelf::Depth;
 
-#[derive(Debug)]
 pub(super) struct Broker {
     pub(super) clock: Clock,
     /// What the URLs of the queues begin with.
@@ -169,13 +169,10 @@ impl Broker {
     fn look(&self, url: &str, want: &Want, start: Instant) -> Result<Look, Refusal> {
         let mut queues = self.lock();
         let now = self.clock.now();
-        let redrive = queues
-            .get(name(url))
-            .ok_or_else(no_queue)?
-            .attributes
-            .redrive
-            .clone();
-        let redrive = redrive.filter(|redrive| queues.contains_key(&redrive.target));
+        let redrive = queues.get(name(url)).and_then(|queue| {
+            let redrive = queue.attributes.redrive.clone()?;
+            queues.contains_key(&redrive.target).then_some(redrive)
+        });
         let queue = queues.get_mut(name(url)).ok_or_else(no_queue)?;
         queue.wake_up(now);
         let taken = queue.receive(want, redrive.as_ref().map(|it| it.max_receive_count), now)?;
@@ -216,6 +213,15 @@ impl Broker {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Queue>> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Without the messages, of which there may be many.
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker")
+            .field("base", &self.base)
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,6 +3,9 @@
 //! No sockets and no clock in here: every operation is told the time, and expects
 //! [`Queue::wake_up`] to have been called with it.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +15,7 @@ use tokio::time::Instant;
 use super::attributes::Attributes;
 use super::delivery::{Delivery, Taken, Want};
 use super::message::Message;
-use super::receipt::{self, Receipt};
+use super::receipt::{Hold, Receipt};
 use super::recent::Recent;
 use super::refusal::{Code, Refusal};
 use super::shelf::{Depth, Entry, Shelf};
@@ -139,7 +142,7 @@ impl Queue {
     /// Once the visibility timeout has passed, a standard queue answers success and keeps the
     /// message, and a FIFO queue refuses.
     pub(super) fn delete(&mut self, handle: &str) -> Result<(), Refusal> {
-        match self.hold(handle)? {
+        match Hold::of(handle, self.number, &self.shelf)? {
             Hold::InFlight { position, .. } => {
                 self.remove(position);
                 self.bell.notify_waiters();
@@ -161,7 +164,7 @@ impl Queue {
         timeout: Duration,
         now: Instant,
     ) -> Result<(), Refusal> {
-        let (position, since) = match self.hold(handle)? {
+        let (position, since) = match Hold::of(handle, self.number, &self.shelf)? {
             Hold::InFlight { position, since } => (position, since),
             Hold::Lapsed => {
                 let message = "The specified message isn't in flight.";
@@ -238,24 +241,6 @@ impl Queue {
         self.shelf.remove(position)
     }
 
-    fn hold(&self, handle: &str) -> Result<Hold, Refusal> {
-        let receipt = Receipt::parse(handle)?;
-        let position = receipt.position;
-        if receipt.queue != self.number || position >= self.shelf.next_position() {
-            return Err(receipt::invalid(handle));
-        }
-        let Some(entry) = self.shelf.get(position) else {
-            return Ok(Hold::Gone);
-        };
-        match entry.leased_since() {
-            Some(since) if entry.receives == receipt.receive => {
-                Ok(Hold::InFlight { position, since })
-            }
-            _ if (1..=entry.receives).contains(&receipt.receive) => Ok(Hold::Lapsed),
-            _ => Err(receipt::invalid(handle)),
-        }
-    }
-
     fn deduplication_key(&self, message: &Message) -> Option<DeduplicationKey> {
         let fifo = self.attributes.fifo.as_ref()?;
         let scope = message.group.clone().filter(|_| fifo.deduplicates_by_group);
@@ -299,16 +284,4 @@ impl Queue {
         let receipts = given.iter().map(|it| it.receipt).collect();
         self.attempts.insert(attempt.clone(), receipts, now);
     }
-}
-
-/// What a receipt still holds.
-enum Hold {
-    InFlight {
-        position: u64,
-        since: Instant,
-    },
-    /// The message is visible again, or was received anew.
-    Lapsed,
-    /// The message was deleted, moved or has expired.
-    Gone,
 }

@@ -1,9 +1,11 @@
-//! Receipt handles: which receive of which message they stand for.
+//! Receipt handles: which receive of which message they stand for, and what they still hold.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use tokio::time::Instant;
 
 use super::refusal::{Code, Refusal};
+use super::shelf::Shelf;
 
 /// One receive of one message. A handle is opaque to the client, as AWS's is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +26,6 @@ impl Receipt {
         STANDARD.encode(bytes)
     }
 
-    pub(super) fn parse(handle: &str) -> Result<Self, Refusal> {
-        Self::decode(handle).ok_or_else(|| invalid(handle))
-    }
-
     fn decode(handle: &str) -> Option<Self> {
         let bytes: [u8; 20] = STANDARD.decode(handle).ok()?.try_into().ok()?;
         let (queue, rest) = bytes.split_first_chunk()?;
@@ -40,8 +38,40 @@ impl Receipt {
     }
 }
 
-/// The refusal of a handle that was never given out.
-pub(super) fn invalid(handle: &str) -> Refusal {
+/// What a handle still holds.
+pub(super) enum Hold {
+    InFlight {
+        position: u64,
+        /// When it was received.
+        since: Instant,
+    },
+    /// The message is visible again, or was received anew.
+    Lapsed,
+    /// The message was deleted, moved or has expired.
+    Gone,
+}
+
+impl Hold {
+    /// Refuses a handle that this queue has never given out.
+    pub(super) fn of(handle: &str, queue: u64, shelf: &Shelf) -> Result<Self, Refusal> {
+        let receipt = Receipt::decode(handle)
+            .filter(|it| it.queue == queue && it.position < shelf.next_position())
+            .ok_or_else(|| invalid(handle))?;
+        let position = receipt.position;
+        let Some(entry) = shelf.get(position) else {
+            return Ok(Self::Gone);
+        };
+        match entry.leased_since() {
+            Some(since) if entry.receives == receipt.receive => {
+                Ok(Self::InFlight { position, since })
+            }
+            _ if (1..=entry.receives).contains(&receipt.receive) => Ok(Self::Lapsed),
+            _ => Err(invalid(handle)),
+        }
+    }
+}
+
+fn invalid(handle: &str) -> Refusal {
     Refusal::new(
         Code::ReceiptHandleIsInvalid,
         format!("The input receipt handle \"{handle}\" is not a valid receipt handle."),
