@@ -30,7 +30,8 @@ const LONGEST_VISIBILITY: Duration = Duration::from_hours(12);
 #[derive(Debug)]
 pub(super) struct Queue {
     pub(super) attributes: Arc<Attributes>,
-    /// Rings at every change that a waiting receive could care for.
+    /// Rings at whatever may show a message to a waiting receive, but for the alarms: it knows
+    /// when they are due.
     pub(super) bell: Arc<Notify>,
     number: u64,
     shelf: Shelf,
@@ -131,9 +132,6 @@ impl Queue {
         }
         self.remember(want, &taken.deliveries, until, now);
         self.shelf.wake_up(now);
-        if !taken.deliveries.is_empty() {
-            self.bell.notify_waiters();
-        }
         Ok(taken)
     }
 
