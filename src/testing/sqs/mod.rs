@@ -1,14 +1,14 @@
 //! An SQS endpoint inside the test process: the real AWS SDK client talks real HTTP to it on a
 //! loopback port.
 //!
-//! It is for tests and for the demo, and for nothing else: it keeps messages in memory, checks no
-//! signature and has no other limit on what it holds. In return it needs no installation, starts
-//! in a millisecond, is as strict as AWS where other local servers are not, can fail on demand
-//! ([`Faults`]), shows what went over the wire ([`SqsEndpoint::requests`]) and can move its clock
-//! ([`SqsEndpoint::advance`]), so that a test about a visibility timeout takes no time.
+//! It is for tests and for the demo, and for nothing else: it keeps messages in memory and checks
+//! no signature. In return it needs no installation, is as strict as AWS where other local servers
+//! are not, can fail on demand ([`Faults`]), shows what went over the wire
+//! ([`SqsEndpoint::requests`]) and can move its clock ([`SqsEndpoint::advance`]), so that a test
+//! about a visibility timeout takes no time.
 //!
 //! ```
-//! use tracehop::testing::sqs::{Action, SqsEndpoint};
+//! use tracehop::testing::sqs::{Action, Depth, SqsEndpoint};
 //!
 //! # // What the test is about; yours is in your own crate.
 //! # async fn ship(client: &aws_sdk_sqs::Client, orders: &str) -> Result<(), aws_sdk_sqs::Error> {
@@ -30,7 +30,7 @@
 //!
 //!     ship(&client, &orders).await?;
 //!
-//!     assert_eq!(sqs.depth("orders").unwrap().in_flight, 0);
+//!     assert_eq!(sqs.depth("orders"), Some(Depth::default()));
 //!     assert_eq!(sqs.count(Action::DeleteMessage), 1);
 //!     Ok(())
 //! }
