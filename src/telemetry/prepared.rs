@@ -1,0 +1,195 @@
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use opentelemetry::KeyValue;
+
+use super::names::{self, Op};
+use super::options::Options;
+use crate::contract::{Destination, System};
+
+/// What spans and metrics say of one destination, built once.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// Kept, so that no other destination comes to lie at the address it is known by.
+    pub(super) destination: Arc<Destination>,
+    /// Whether the destination passes the filter.
+    pub(super) enabled: bool,
+    /// System and destination, for the metrics that have no operation.
+    pub(super) metric: Vec<KeyValue>,
+    template: Option<Arc<str>>,
+    operations: [OnceLock<Operation>; Op::COUNT],
+}
+
+/// What spans and metrics say of one operation on one destination.
+#[derive(Debug)]
+pub(super) struct Operation {
+    pub(super) span_name: String,
+    /// What samplers see.
+    pub(super) start: Vec<KeyValue>,
+    /// What is added to a span that is recorded.
+    pub(super) recorded: Vec<KeyValue>,
+    pub(super) metric: Vec<KeyValue>,
+}
+
+impl Prepared {
+    fn new(destination: &Arc<Destination>, options: &Options) -> Self {
+        let template = (options.template)(destination).or_else(|| destination.template.clone());
+        let mut prepared = Self {
+            destination: Arc::clone(destination),
+            enabled: (options.filter)(destination),
+            metric: Vec::new(),
+            template: template.map(Arc::from),
+            operations: [const { OnceLock::new() }; Op::COUNT],
+        };
+        prepared.metric = prepared.metric_attributes();
+        prepared
+    }
+
+    pub(super) fn operation(&self, op: Op) -> &Operation {
+        self.operations[op.index()].get_or_init(|| self.prepare(op))
+    }
+
+    pub(super) fn system(&self) -> System {
+        self.destination.system
+    }
+
+    fn prepare(&self, op: Op) -> Operation {
+        let name = op.name(self.system());
+        let mut operation = vec![KeyValue::new(names::OPERATION_NAME, name)];
+        if let Some(operation_type) = op.operation_type() {
+            operation.push(KeyValue::new(names::OPERATION_TYPE, operation_type));
+        }
+        let group = op
+            .consumes()
+            .then_some(self.destination.consumer_group.as_deref())
+            .flatten()
+            .map(|group| text(names::CONSUMER_GROUP, group));
+        Operation {
+            span_name: match self.span_name_destination() {
+                Some(destination) => format!("{name} {destination}"),
+                None => name.to_owned(),
+            },
+            start: [operation.clone(), self.start_attributes()].concat(),
+            recorded: group
+                .iter()
+                .cloned()
+                .chain(self.recorded_attributes())
+                .collect(),
+            metric: operation
+                .into_iter()
+                .chain(group)
+                .chain(self.metric.iter().cloned())
+                .collect(),
+        }
+    }
+
+    fn low_cardinality_name(&self) -> Option<&str> {
+        self.template
+            .as_deref()
+            .or_else(|| self.destination.low_cardinality_name())
+    }
+
+    /// `{destination}` of the span name: the template, else a name that lasts, else the server
+    /// where there is no destination at all.
+    fn span_name_destination(&self) -> Option<String> {
+        if let Some(name) = self.low_cardinality_name() {
+            return Some(name.to_owned());
+        }
+        let server = self.destination.server.as_ref();
+        let server = server.filter(|_| self.destination.name.is_empty())?;
+        Some(match server.port {
+            Some(port) => format!("{}:{port}", server.address),
+            None => server.address.clone(),
+        })
+    }
+
+    fn start_attributes(&self) -> Vec<KeyValue> {
+        let destination = &self.destination;
+        let mut attributes = vec![KeyValue::new(names::SYSTEM, destination.system.as_str())];
+        if !destination.name.is_empty() {
+            attributes.push(text(names::DESTINATION_NAME, &destination.name));
+        }
+        if let Some(template) = &self.template {
+            attributes.push(KeyValue::new(
+                names::DESTINATION_TEMPLATE,
+                Arc::clone(template),
+            ));
+        }
+        attributes.extend(self.server_attributes());
+        attributes
+    }
+
+    fn recorded_attributes(&self) -> Vec<KeyValue> {
+        let destination = &self.destination;
+        let mut attributes = Vec::new();
+        if destination.anonymous {
+            attributes.push(KeyValue::new(names::DESTINATION_ANONYMOUS, true));
+        }
+        if destination.temporary {
+            attributes.push(KeyValue::new(names::DESTINATION_TEMPORARY, true));
+        }
+        let resource = destination.resource.as_deref();
+        match (destination.system, resource, &destination.routing_key) {
+            (System::AwsSqs, Some(url), _) => attributes.push(text(names::SQS_QUEUE_URL, url)),
+            (System::AwsSns, Some(arn), _) => attributes.push(text(names::SNS_TOPIC_ARN, arn)),
+            (System::RabbitMq, _, Some(key)) if !key.is_empty() => {
+                attributes.push(text(names::RABBITMQ_ROUTING_KEY, key));
+            }
+            _ => {}
+        }
+        attributes
+    }
+
+    fn metric_attributes(&self) -> Vec<KeyValue> {
+        let mut attributes = vec![KeyValue::new(names::SYSTEM, self.system().as_str())];
+        if let Some(template) = &self.template {
+            attributes.push(KeyValue::new(
+                names::DESTINATION_TEMPLATE,
+                Arc::clone(template),
+            ));
+        } else if let Some(name) = self.low_cardinality_name() {
+            attributes.push(text(names::DESTINATION_NAME, name));
+        }
+        attributes.extend(self.server_attributes());
+        attributes
+    }
+
+    fn server_attributes(&self) -> Vec<KeyValue> {
+        let Some(server) = &self.destination.server else {
+            return Vec::new();
+        };
+        let address = text(names::SERVER_ADDRESS, &server.address);
+        let port = server.port;
+        let port = port.map(|port| KeyValue::new(names::SERVER_PORT, i64::from(port)));
+        std::iter::once(address).chain(port).collect()
+    }
+}
+
+/// The destinations seen so far, known by their address.
+#[derive(Debug, Default)]
+pub(super) struct Destinations(RwLock<HashMap<usize, Arc<Prepared>>>);
+
+impl Destinations {
+    /// Beyond this many, all are forgotten and prepared again as they are met.
+    const MOST: usize = 4096;
+
+    pub(super) fn get(&self, destination: &Arc<Destination>, options: &Options) -> Arc<Prepared> {
+        let address = Arc::as_ptr(destination).addr();
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(prepared) = known.get(&address) {
+            return Arc::clone(prepared);
+        }
+        drop(known);
+        let prepared = Arc::new(Prepared::new(destination, options));
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= Self::MOST {
+            known.clear();
+        }
+        Arc::clone(known.entry(address).or_insert(prepared))
+    }
+}
+
+/// A reference-counted value, so that a copy for a span copies no text.
+fn text(key: &'static str, value: &str) -> KeyValue {
+    KeyValue::new(key, Arc::<str>::from(value))
+}
