@@ -3,3 +3,4 @@
 pub mod contract;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod telemetry;

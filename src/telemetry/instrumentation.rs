@@ -1,0 +1,292 @@
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use opentelemetry::global::{self, BoxedTracer};
+use opentelemetry::propagation::{Extractor, Injector};
+use opentelemetry::trace::{
+    Span as _, SpanBuilder, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState,
+    Tracer as _,
+};
+use opentelemetry::{Context, InstrumentationScope, KeyValue};
+use tracehop_propagation::{BaggageDropped, Extracted};
+
+use super::metrics::Metrics;
+use super::names;
+use super::options::{Correlation, InstrumentationBuilder, Options};
+use super::prepared::{Destinations, Prepared};
+use super::propagator::Propagator;
+use crate::contract::{Destination, Settlement};
+
+/// How everything in this crate writes spans and metrics, and reads and writes context.
+///
+/// Clones share one instrumentation. The default uses the global providers and propagator, as they
+/// are when it is first used: install the SDK before the first message.
+#[derive(Clone, Debug, Default)]
+pub struct Instrumentation(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    options: Options,
+    resolved: OnceLock<Resolved>,
+    destinations: Destinations,
+}
+
+/// What is global, as it was at first use.
+#[derive(Debug)]
+struct Resolved {
+    /// `None` with the no-op tracer, for which no attribute need be copied.
+    tracer: Option<BoxedTracer>,
+    metrics: Option<Metrics>,
+    propagator: Propagator,
+}
+
+impl Instrumentation {
+    /// Sets an instrumentation up.
+    pub fn builder() -> InstrumentationBuilder {
+        InstrumentationBuilder::default()
+    }
+
+    pub(super) fn new(options: Options) -> Self {
+        Self(Arc::new(Inner {
+            options,
+            ..Inner::default()
+        }))
+    }
+
+    /// How process spans belong to creation contexts.
+    pub fn correlation(&self) -> Correlation {
+        self.0.options.correlation
+    }
+
+    /// Whether each message of a batch call has a create span.
+    pub fn create_spans(&self) -> bool {
+        self.0.options.create_spans
+    }
+
+    /// Whether SQS messages carry the system attribute `AWSTraceHeader`.
+    pub fn aws_trace_header(&self) -> bool {
+        self.0.options.aws_trace_header
+    }
+
+    /// What reads and writes context.
+    pub fn propagator(&self) -> &Propagator {
+        &self.resolved().propagator
+    }
+
+    /// Reads the context that a message from `destination` carries, and counts what was found.
+    /// The answer holds the remote span context, the baggage and their hints, and nothing of what
+    /// is current.
+    pub fn extract(&self, destination: &Arc<Destination>, carrier: &dyn Extractor) -> Context {
+        self.extracted(destination, self.propagator().extract(carrier))
+    }
+
+    /// Counts what a carrier has extracted, and answers the context.
+    pub fn extracted(&self, destination: &Arc<Destination>, extracted: Extracted) -> Context {
+        if let Some((metrics, prepared)) = self.counters(destination) {
+            if extracted.format.is_some() {
+                metrics.extracted.add(1, &prepared.metric);
+            } else if extracted.is_missing() {
+                metrics.missing.add(1, &prepared.metric);
+            }
+            for format in &extracted.malformed {
+                let format = KeyValue::new(names::FORMAT, *format);
+                metrics.malformed.add(1, &with(&prepared.metric, [format]));
+            }
+            baggage_dropped(metrics, &prepared, extracted.baggage_dropped);
+        }
+        extracted.context
+    }
+
+    /// Writes the context of `cx` into a carrier for `destination`, and counts it. Nothing is
+    /// written where telemetry is suppressed.
+    pub fn inject(&self, destination: &Arc<Destination>, cx: &Context, carrier: &mut dyn Injector) {
+        if cx.is_telemetry_suppressed() {
+            return;
+        }
+        let dropped = self.propagator().inject(cx, carrier);
+        self.injected(destination, cx, [], dropped);
+    }
+
+    /// Counts what a carrier has written of `cx`: one message, and the fields that did not fit,
+    /// each with its reason.
+    pub fn injected<'a>(
+        &self,
+        destination: &Arc<Destination>,
+        cx: &Context,
+        dropped: impl IntoIterator<Item = (&'a str, &'static str)>,
+        baggage: BaggageDropped,
+    ) {
+        let Some((metrics, prepared)) = self.counters(destination) else {
+            return;
+        };
+        if cx.span().span_context().is_valid() {
+            metrics.injected.add(1, &prepared.metric);
+        }
+        for (field, reason) in dropped {
+            let field = KeyValue::new(names::FIELD, field.to_owned());
+            let reason = KeyValue::new(names::REASON, reason);
+            metrics
+                .dropped
+                .add(1, &with(&prepared.metric, [field, reason]));
+        }
+        baggage_dropped(metrics, &prepared, baggage);
+    }
+
+    /// Counts a delivery that a worker settled.
+    pub fn settled(&self, destination: &Arc<Destination>, how: &Settlement) {
+        if let Some((metrics, prepared)) = self.counters(destination) {
+            let how = KeyValue::new(names::SETTLEMENT, how.as_str());
+            metrics.settled.add(1, &with(&prepared.metric, [how]));
+        }
+    }
+
+    /// Counts a delivery whose lease was lost before it was settled.
+    pub fn lease_lost(&self, destination: &Arc<Destination>) {
+        if let Some((metrics, prepared)) = self.counters(destination) {
+            metrics.leases_lost.add(1, &prepared.metric);
+        }
+    }
+
+    /// Counts a delivery as in hand until the answer is dropped.
+    #[must_use = "the delivery is in hand as long as this lives"]
+    pub fn in_flight(&self, destination: &Arc<Destination>) -> InFlight {
+        if let Some((metrics, prepared)) = self.counters(destination) {
+            metrics.in_flight.add(1, &prepared.metric);
+        }
+        InFlight {
+            instrumentation: self.clone(),
+            destination: Arc::clone(destination),
+        }
+    }
+
+    /// Starts the counters of a consumer at 0, so that the first one counted is seen as a rise.
+    pub fn start_consumer(&self, destination: &Arc<Destination>) {
+        let Some((metrics, prepared)) = self.counters(destination) else {
+            return;
+        };
+        let zero = [&metrics.extracted, &metrics.missing, &metrics.leases_lost];
+        for counter in zero {
+            counter.add(0, &prepared.metric);
+        }
+        metrics.in_flight.add(0, &prepared.metric);
+        let receive = prepared.operation(names::Op::Receive);
+        metrics.consumed_messages.add(0, &receive.metric);
+        for how in ["ack", "nack", "release", "reject"] {
+            let how = KeyValue::new(names::SETTLEMENT, how);
+            metrics.settled.add(0, &with(&prepared.metric, [how]));
+        }
+    }
+
+    /// Starts the counters of a producer at 0, so that the first one counted is seen as a rise.
+    pub fn start_producer(&self, destination: &Arc<Destination>) {
+        if let Some((metrics, prepared)) = self.counters(destination) {
+            metrics.injected.add(0, &prepared.metric);
+            let send = prepared.operation(names::Op::Send);
+            metrics.sent_messages.add(0, &send.metric);
+        }
+    }
+
+    pub(super) fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    pub(super) fn tracer(&self) -> Option<&BoxedTracer> {
+        self.resolved().tracer.as_ref()
+    }
+
+    pub(super) fn metrics(&self) -> Option<&Metrics> {
+        self.resolved().metrics.as_ref()
+    }
+
+    /// What is prepared for a destination, where it has spans or metrics at all.
+    pub(super) fn prepared(&self, destination: &Arc<Destination>) -> Option<Arc<Prepared>> {
+        let resolved = self.resolved();
+        if resolved.tracer.is_none() && resolved.metrics.is_none() {
+            return None;
+        }
+        let prepared = self.0.destinations.get(destination, &self.0.options);
+        prepared.enabled.then_some(prepared)
+    }
+
+    fn counters(&self, destination: &Arc<Destination>) -> Option<(&Metrics, Arc<Prepared>)> {
+        Some((self.metrics()?, self.prepared(destination)?))
+    }
+
+    fn resolved(&self) -> &Resolved {
+        self.0.resolved.get_or_init(|| {
+            let options = &self.0.options;
+            let scope = InstrumentationScope::builder(names::SCOPE)
+                .with_version(env!("CARGO_PKG_VERSION"))
+                .with_schema_url(names::SCHEMA_URL)
+                .build();
+            let tracer = match &options.tracers {
+                Some(tracers) => tracers(scope.clone()),
+                None => global::tracer_with_scope(scope.clone()),
+            };
+            let meter = options.metrics.then(|| match &options.meters {
+                Some(meters) => meters.meter_with_scope(scope),
+                None => global::meter_with_scope(scope),
+            });
+            Resolved {
+                tracer: (!is_noop(&tracer)).then_some(tracer),
+                metrics: meter.map(|meter| Metrics::new(&meter)),
+                propagator: options
+                    .propagator
+                    .clone()
+                    .unwrap_or_else(Propagator::global),
+            }
+        })
+    }
+}
+
+/// A delivery in hand; dropping it takes it off the count again.
+#[derive(Debug)]
+pub struct InFlight {
+    instrumentation: Instrumentation,
+    destination: Arc<Destination>,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if let Some((metrics, prepared)) = self.instrumentation.counters(&self.destination) {
+            metrics.in_flight.add(-1, &prepared.metric);
+        }
+    }
+}
+
+/// How long a message waited: from the broker's timestamp until it was handed over. Clock skew
+/// below zero counts as zero.
+pub fn queue_time(enqueued_at: SystemTime, handed_over: SystemTime) -> Duration {
+    handed_over.duration_since(enqueued_at).unwrap_or_default()
+}
+
+/// Prepared attributes and a few more.
+pub(super) fn with<const N: usize>(prepared: &[KeyValue], more: [KeyValue; N]) -> Vec<KeyValue> {
+    prepared.iter().cloned().chain(more).collect()
+}
+
+/// Whether this is the API's no-op tracer: the only one that answers the parent itself, even where
+/// telemetry is suppressed. An SDK makes no span there.
+fn is_noop(tracer: &BoxedTracer) -> bool {
+    let probe = SpanContext::new(
+        TraceId::from(1),
+        SpanId::from(1),
+        TraceFlags::default(),
+        true,
+        TraceState::NONE,
+    );
+    let parent = Context::new()
+        .with_remote_span_context(probe.clone())
+        .with_telemetry_suppressed();
+    let span = tracer.build_with_context(SpanBuilder::from_name(names::SCOPE), &parent);
+    *span.span_context() == probe
+}
+
+fn baggage_dropped(metrics: &Metrics, prepared: &Prepared, dropped: BaggageDropped) {
+    for (reason, count) in dropped.iter().filter(|(_, count)| *count > 0) {
+        let reason = KeyValue::new(names::REASON, reason);
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        let attributes = with(&prepared.metric, [reason]);
+        metrics.baggage_dropped.add(count, &attributes);
+    }
+}

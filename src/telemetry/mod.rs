@@ -1,0 +1,28 @@
+//! Spans, metrics and context: the only place that names any of them, by the OpenTelemetry
+//! semantic conventions v1.44.0.
+//!
+//! Clients, sources and the worker say what happened; [`Instrumentation`] decides what of it is
+//! written. A span that is dropped before it was ended ends as `cancelled`.
+
+mod facts;
+mod headers;
+mod instrumentation;
+mod metrics;
+mod names;
+mod options;
+mod prepared;
+mod process;
+mod propagator;
+mod receive;
+mod send;
+mod span;
+
+pub use facts::{MessageFacts, MessageLink, OperationError};
+pub use instrumentation::{InFlight, Instrumentation, queue_time};
+pub use names::{ClientOperation, LinkType};
+pub use options::{Correlation, InstrumentationBuilder};
+pub use process::{ProcessSpan, ProcessStart, Processed, Scope, Trace};
+pub use propagator::Propagator;
+pub use receive::{Puller, Receive, SettleSpan, SettleStart};
+pub use send::{CreateSpan, Outcome, Outgoing, SendSpan, SendStart};
+pub use span::Started;

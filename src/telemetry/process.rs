@@ -1,0 +1,290 @@
+use std::sync::Arc;
+
+use opentelemetry::Context;
+use opentelemetry::baggage::{Baggage, BaggageExt};
+use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
+use tracehop_propagation::{Deferred, ReceivedBaggage, XRayLineage};
+
+use super::facts::{MessageFacts, MessageLink, OperationError, saturating};
+use super::instrumentation::Instrumentation;
+use super::names::{self, LinkType, Op};
+use super::options::Correlation;
+use super::span::{Live, Start, creation_links, creations, link};
+use crate::contract::{Destination, Settlement};
+
+/// What surrounds the handling of a message.
+#[derive(Clone, Copy, Debug)]
+pub enum Scope<'a> {
+    /// A worker: nothing is ambient.
+    Worker,
+    /// The user's own loop, with what is current there. A local span in it is the parent, but for
+    /// [`Correlation::Link`].
+    Caller(&'a Context),
+    /// A batch handler, with what is current there: always the parent.
+    Batch(&'a Context),
+}
+
+/// What a process span starts with.
+#[derive(Clone, Debug)]
+pub struct ProcessStart<'a> {
+    /// Where the message came from.
+    pub destination: &'a Arc<Destination>,
+    /// The message's creation context, as extracted.
+    pub creation: &'a Context,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// The process span of the attempt before, where it is known.
+    pub previous: Option<SpanContext>,
+    /// The message.
+    pub facts: MessageFacts<'a>,
+    /// What surrounds it.
+    pub scope: Scope<'a>,
+}
+
+/// How processing ended.
+#[derive(Clone, Debug, Default)]
+pub struct Processed<'a> {
+    /// What becomes of the message, where that is decided.
+    pub settlement: Option<&'a Settlement>,
+    /// Why it failed.
+    pub error: Option<OperationError<'a>>,
+    /// Whether the lease was lost meanwhile.
+    pub lease_lost: bool,
+    /// How many messages of a batch failed.
+    pub failed_count: usize,
+}
+
+/// The place of a process span, which the OpenTelemetry API cannot read back.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Trace {
+    /// The parent; `None` for a root, and where there is no span.
+    pub parent: Option<SpanContext>,
+    /// The links, in order.
+    pub links: Vec<(SpanContext, LinkType)>,
+}
+
+impl Instrumentation {
+    /// Starts the process span of one message, and records its time in the queue. With no SDK, and
+    /// for destinations that are filtered out, the handler's context is the message's own.
+    pub fn process(&self, start: &ProcessStart<'_>) -> ProcessSpan {
+        let place = Place::of(self.correlation(), start.creation, start.scope);
+        let (mut links, mut placed) = (Vec::new(), Vec::new());
+        let mut onto = place.onto;
+        if self.tracer().is_some() {
+            let message = MessageLink {
+                creation: start.creation,
+                facts: start.facts,
+            };
+            links = creation_links(self, start.destination.system, &[message]);
+            let created = links
+                .iter()
+                .map(|link| (link.span_context.clone(), LinkType::Creation));
+            placed.extend(created);
+            let previous = start
+                .previous
+                .clone()
+                .map(|to| (to, LinkType::PreviousAttempt));
+            let ambient = place.ambient.map(|to| (to, LinkType::Ambient));
+            for (to, link_type) in previous.into_iter().chain(ambient) {
+                if to.is_valid() {
+                    links.push(link(to.clone(), link_type));
+                    placed.push((to, link_type));
+                }
+            }
+            onto = onto.with_value(InHand::new(start.creation));
+        }
+        let live = Live::begin(
+            self,
+            Start {
+                destination: start.destination,
+                op: Op::Process,
+                kind: Op::Process.kind(),
+                parent: &place.parent,
+                onto: &onto,
+                links,
+                facts: &start.facts,
+                batch_count: None,
+                started: None,
+                span: true,
+            },
+        );
+        live.set(names::ATTEMPT, i64::from(start.attempt));
+        if !matches!(start.scope, Scope::Batch(_)) {
+            live.queue_time(&start.facts);
+        }
+        ProcessSpan::new(live, &place.parent, placed)
+    }
+
+    /// Starts the process span of a batch: a root that links to each message, up to the SDK's
+    /// limit of 128, and counts the others in `tracehop.links.omitted`. Records the messages' time
+    /// in the queue.
+    pub fn process_batch(
+        &self,
+        destination: &Arc<Destination>,
+        messages: &[MessageLink<'_>],
+    ) -> ProcessSpan {
+        let root = Context::new();
+        let links = creation_links(self, destination.system, messages);
+        let placed = links
+            .iter()
+            .map(|link| (link.span_context.clone(), LinkType::Creation));
+        let placed = placed.collect();
+        let live = Live::begin(
+            self,
+            Start {
+                destination,
+                op: Op::Process,
+                kind: Op::Process.kind(),
+                parent: &root,
+                onto: &root,
+                links,
+                facts: &MessageFacts::NONE,
+                batch_count: Some(messages.len()),
+                started: None,
+                span: true,
+            },
+        );
+        for message in messages {
+            live.queue_time(&message.facts);
+        }
+        ProcessSpan::new(live, &root, placed)
+    }
+}
+
+/// A process span, of one message or of a batch. Dropping it ends it as `cancelled`.
+#[derive(Debug)]
+#[must_use = "dropping it ends the span as cancelled"]
+pub struct ProcessSpan {
+    live: Live,
+    trace: Trace,
+}
+
+impl ProcessSpan {
+    fn new(live: Live, parent: &Context, links: Vec<(SpanContext, LinkType)>) -> Self {
+        let trace = if live.has_span() {
+            let parent = parent.span().span_context().clone();
+            Trace {
+                parent: parent.is_valid().then_some(parent),
+                links,
+            }
+        } else {
+            Trace::default()
+        };
+        Self { live, trace }
+    }
+
+    /// What the handler runs in: the span, and the message's baggage, whole.
+    pub fn context(&self) -> &Context {
+        self.live.context()
+    }
+
+    /// The span's parent and links.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// The span itself; `None` where there is none.
+    pub fn span_context(&self) -> Option<SpanContext> {
+        let span_context = || self.context().span().span_context().clone();
+        self.live.has_span().then(span_context)
+    }
+
+    /// Ends the span and records its duration.
+    pub fn end(self, processed: &Processed<'_>) {
+        if let Some(settlement) = processed.settlement {
+            self.live.set(names::SETTLEMENT, settlement.as_str());
+        }
+        if processed.lease_lost {
+            self.live.set(names::LEASE_LOST, true);
+        }
+        if processed.failed_count > 0 {
+            let failed = saturating(processed.failed_count);
+            self.live.set(names::BATCH_FAILED_COUNT, failed);
+        }
+        self.live.end(processed.error.as_ref(), 0);
+    }
+}
+
+/// The creation contexts of the message that a process span is about, kept in its context.
+#[derive(Debug)]
+pub(super) struct InHand(Vec<SpanContext>);
+
+impl InHand {
+    fn new(creation: &Context) -> Self {
+        Self(creations(creation).collect())
+    }
+
+    /// Whether the message in hand was created in `span_context`.
+    pub(super) fn is(cx: &Context, span_context: &SpanContext) -> bool {
+        let mut known = cx.get::<Self>().into_iter().flat_map(|in_hand| &in_hand.0);
+        known.any(|known| {
+            known.trace_id() == span_context.trace_id() && known.span_id() == span_context.span_id()
+        })
+    }
+
+    /// Links to the message in hand.
+    pub(super) fn links(cx: &Context) -> impl Iterator<Item = Link> {
+        let known = cx.get::<Self>().into_iter().flat_map(|in_hand| &in_hand.0);
+        known.map(|known| link(known.clone(), LinkType::Creation))
+    }
+}
+
+/// Where a process span goes.
+struct Place {
+    parent: Context,
+    /// What the span is put on: baggage and values, and what is current if there is no span.
+    onto: Context,
+    ambient: Option<SpanContext>,
+}
+
+impl Place {
+    fn of(correlation: Correlation, creation: &Context, scope: Scope<'_>) -> Self {
+        let local = match scope {
+            Scope::Worker => None,
+            Scope::Caller(current) | Scope::Batch(current) => {
+                let span_context = current.span().span_context().clone();
+                (span_context.is_valid() && !span_context.is_remote()).then_some(span_context)
+            }
+        };
+        let onto = match (scope, &local) {
+            (Scope::Worker, _) => creation.clone(),
+            (Scope::Caller(current) | Scope::Batch(current), Some(_)) => {
+                with_message(current, creation)
+            }
+            (Scope::Caller(current) | Scope::Batch(current), None) => {
+                with_message(current, creation)
+                    .with_remote_span_context(creation.span().span_context().clone())
+            }
+        };
+        let (parent, ambient) = match (correlation, scope) {
+            (Correlation::Link, Scope::Worker | Scope::Caller(_)) => (Context::new(), local),
+            (Correlation::ParentAndLink, _) | (_, Scope::Batch(_)) => (onto.clone(), None),
+        };
+        Self {
+            parent,
+            onto,
+            ambient,
+        }
+    }
+}
+
+/// `current` with the baggage of a message in place of its own, and the hints beside it.
+fn with_message(current: &Context, creation: &Context) -> Context {
+    let baggage: Baggage = creation
+        .baggage()
+        .iter()
+        .map(|(key, member)| (key.clone(), member.clone()))
+        .collect();
+    let mut cx = current.with_baggage(baggage);
+    if let Some(received) = creation.get::<ReceivedBaggage>() {
+        cx = cx.with_value(received.clone());
+    }
+    if let Some(lineage) = creation.get::<XRayLineage>() {
+        cx = cx.with_value(lineage.clone());
+    }
+    if let Some(deferred) = creation.get::<Deferred>() {
+        cx = cx.with_value(*deferred);
+    }
+    cx
+}

@@ -1,0 +1,125 @@
+use std::sync::Arc;
+
+use opentelemetry::Context;
+
+use super::facts::{MessageFacts, MessageLink};
+use super::instrumentation::Instrumentation;
+use super::names::{ClientOperation, Op};
+use super::process::InHand;
+use super::send::Outcome;
+use super::span::{Live, Start, Started, creation_links};
+use crate::contract::Destination;
+
+/// Who pulls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Puller {
+    /// The application, through a wrapped client: the receive has a span unless switched off.
+    Client,
+    /// A source of this library: the receive has a span only if switched on.
+    Source,
+}
+
+/// What a receive brought.
+#[derive(Clone, Debug)]
+pub struct Receive<'a> {
+    /// Where from.
+    pub destination: &'a Arc<Destination>,
+    /// Who pulled.
+    pub puller: Puller,
+    /// The parent: what is current where the caller receives; an empty context for a source.
+    pub parent: &'a Context,
+    /// When it began.
+    pub started: Started,
+    /// The messages, linked at the start, because samplers see no later links.
+    pub messages: &'a [MessageLink<'a>],
+    /// Whether the call can bring several messages.
+    pub batch: bool,
+}
+
+/// What a settle span starts with.
+#[derive(Clone, Copy, Debug)]
+pub struct SettleStart<'a> {
+    /// Where the messages came from.
+    pub destination: &'a Arc<Destination>,
+    /// What is asked of the broker.
+    pub operation: ClientOperation,
+    /// The parent: what is current where the caller settles; an empty context for the gathered
+    /// settles of a worker.
+    pub parent: &'a Context,
+    /// The messages, where they are known. Empty: the message of the process context that
+    /// `parent` is.
+    pub messages: &'a [MessageLink<'a>],
+    /// How many messages a batch call settles; `None` for a call that can settle only one.
+    pub batch_count: Option<usize>,
+    /// The message of a single settle.
+    pub facts: MessageFacts<'a>,
+}
+
+impl Instrumentation {
+    /// Records a receive that is over: its metrics, and its span with its true start. A receive
+    /// that was cancelled is not recorded.
+    pub fn received(&self, receive: &Receive<'_>, outcome: &Outcome<'_>) {
+        let options = self.options();
+        let wanted = options
+            .receive_spans
+            .unwrap_or(receive.puller == Puller::Client);
+        let empty = receive.messages.is_empty() && outcome.error.is_none();
+        let live = Live::begin(
+            self,
+            Start {
+                destination: receive.destination,
+                op: Op::Receive,
+                kind: Op::Receive.kind(),
+                parent: receive.parent,
+                onto: receive.parent,
+                links: creation_links(self, receive.destination.system, receive.messages),
+                facts: &MessageFacts::NONE,
+                batch_count: receive.batch.then_some(receive.messages.len()),
+                started: Some(receive.started),
+                span: wanted && (!empty || options.empty_polls),
+            },
+        );
+        outcome.end(live);
+    }
+
+    /// Starts the span of a settlement, or of a heartbeat.
+    pub fn settle(&self, start: &SettleStart<'_>) -> SettleSpan {
+        let op = Op::Client(start.operation);
+        let mut links = creation_links(self, start.destination.system, start.messages);
+        if start.messages.is_empty() {
+            links.extend(InHand::links(start.parent));
+        }
+        SettleSpan(Live::begin(
+            self,
+            Start {
+                destination: start.destination,
+                op,
+                kind: op.kind(),
+                parent: start.parent,
+                onto: start.parent,
+                links,
+                facts: &start.facts,
+                batch_count: start.batch_count,
+                started: None,
+                span: self.options().settle_spans,
+            },
+        ))
+    }
+}
+
+/// The span of a settlement. Dropping it ends it as `cancelled`.
+#[derive(Debug)]
+#[must_use = "dropping it ends the span as cancelled"]
+pub struct SettleSpan(Live);
+
+impl SettleSpan {
+    /// The span's context, else the parent's.
+    pub fn context(&self) -> &Context {
+        self.0.context()
+    }
+
+    /// Ends the span and records its metrics.
+    pub fn end(self, outcome: &Outcome<'_>) {
+        outcome.end(self.0);
+    }
+}

@@ -1,0 +1,345 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::global::BoxedSpan;
+use opentelemetry::trace::{
+    Link, Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer as _,
+};
+use opentelemetry::{Context, KeyValue};
+use tracehop_propagation::RemoteLink;
+
+use super::facts::{MessageFacts, MessageLink, OperationError, saturating};
+use super::instrumentation::{Instrumentation, with};
+use super::names::{self, LinkType, Op};
+use super::prepared::Prepared;
+use crate::contract::{Destination, System};
+
+/// When something began, by the wall clock and by the one that does not jump.
+#[derive(Clone, Copy, Debug)]
+pub struct Started {
+    at: SystemTime,
+    clock: Instant,
+}
+
+impl Started {
+    /// Now.
+    pub fn now() -> Self {
+        Self {
+            at: SystemTime::now(),
+            clock: Instant::now(),
+        }
+    }
+
+    /// By the wall clock.
+    pub const fn at(self) -> SystemTime {
+        self.at
+    }
+
+    /// How long ago.
+    pub fn elapsed(self) -> Duration {
+        self.clock.elapsed()
+    }
+}
+
+/// An operation in progress: its span, if it has one, and what its metrics need. It ends once, by
+/// [`end`](Self::end) or as `cancelled` when it is dropped.
+#[derive(Debug)]
+pub(super) struct Live {
+    instrumentation: Instrumentation,
+    op: Op,
+    context: Context,
+    /// The span of `context` is ours to end.
+    has_span: bool,
+    recording: bool,
+    /// `None` once it has ended, and where nothing is recorded at all.
+    pending: Option<Pending>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    prepared: Arc<Prepared>,
+    started: Instant,
+    partition: Option<KeyValue>,
+    messages: u64,
+    ends_at: Option<SystemTime>,
+}
+
+/// What a span starts with.
+pub(super) struct Start<'a> {
+    pub(super) destination: &'a Arc<Destination>,
+    pub(super) op: Op,
+    pub(super) kind: SpanKind,
+    /// The span's parent.
+    pub(super) parent: &'a Context,
+    /// The context that the span is put on, or that stands alone where there is none.
+    pub(super) onto: &'a Context,
+    pub(super) links: Vec<Link>,
+    pub(super) facts: &'a MessageFacts<'a>,
+    /// How many messages a batch call is about; `None` for single calls.
+    pub(super) batch_count: Option<usize>,
+    /// Began earlier than now.
+    pub(super) started: Option<Started>,
+    /// Whether there is a span, metrics aside.
+    pub(super) span: bool,
+}
+
+/// The limit of the SDK's default (`OTEL_SPAN_LINK_COUNT_LIMIT`).
+const MOST_LINKS: usize = 128;
+
+/// Room for the attributes that a recorded span gets after its start, so that it grows once.
+const ROOM: usize = 8;
+
+impl Live {
+    pub(super) fn begin(instrumentation: &Instrumentation, mut start: Start<'_>) -> Self {
+        let suppressed = start.onto.is_telemetry_suppressed();
+        let prepared = (!suppressed)
+            .then(|| instrumentation.prepared(start.destination))
+            .flatten();
+        let mut live = Self {
+            instrumentation: instrumentation.clone(),
+            op: start.op,
+            context: start.onto.clone(),
+            has_span: false,
+            recording: false,
+            pending: None,
+        };
+        let Some(prepared) = prepared else {
+            return live;
+        };
+        if start.span
+            && let Some(span) = live.build(&prepared, &mut start)
+        {
+            live.recording = span.is_recording();
+            live.has_span = true;
+            live.context = start.onto.with_span(span);
+        }
+        live.pending = Some(Pending {
+            started: start
+                .started
+                .map_or_else(Instant::now, |started| started.clock),
+            partition: start.facts.partition(),
+            messages: start.batch_count.map_or(1, |count| count as u64),
+            prepared,
+            ends_at: None,
+        });
+        live
+    }
+
+    /// The span's context, else the one that the operation was given.
+    pub(super) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Whether there is a span, sampled or not.
+    pub(super) fn has_span(&self) -> bool {
+        self.has_span
+    }
+
+    /// Sets an attribute if the span is recorded.
+    pub(super) fn set(&self, key: &'static str, value: impl Into<opentelemetry::Value>) {
+        if self.recording {
+            self.context.span().set_attribute(KeyValue::new(key, value));
+        }
+    }
+
+    pub(super) fn describe(&self, facts: &MessageFacts<'_>) {
+        if let (true, Some(pending)) = (self.recording, &self.pending) {
+            let span = self.context.span();
+            let body_size = self.instrumentation.options().body_size;
+            facts.describe(pending.prepared.system(), body_size, |attribute| {
+                span.set_attribute(attribute);
+            });
+        }
+    }
+
+    /// When the span ends, if it is not when it is told to.
+    pub(super) fn ends_at(&mut self, at: SystemTime) {
+        if let Some(pending) = &mut self.pending {
+            pending.ends_at = Some(at);
+        }
+    }
+
+    /// Records the time in the queue with the span's context current.
+    pub(super) fn queue_time(&self, facts: &MessageFacts<'_>) {
+        if let (Some(pending), Some(metrics), Some(enqueued_at)) = (
+            &self.pending,
+            self.instrumentation.metrics(),
+            facts.enqueued_at,
+        ) {
+            let waited = super::queue_time(enqueued_at, SystemTime::now());
+            let _current = self.has_span.then(|| self.context.clone().attach());
+            metrics
+                .queue_time
+                .record(waited.as_secs_f64(), &pending.prepared.metric);
+        }
+    }
+
+    /// Ends the operation; of `failed` messages a batch call tells.
+    pub(super) fn end(mut self, error: Option<&OperationError<'_>>, failed: usize) {
+        self.finish(error, failed);
+    }
+
+    fn finish(&mut self, error: Option<&OperationError<'_>>, failed: usize) {
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
+        self.measure(&pending, error, failed as u64);
+        if !self.has_span {
+            return;
+        }
+        let span = self.context.span();
+        if let (true, Some(error)) = (self.recording, error) {
+            span.set_attribute(KeyValue::new(
+                names::ERROR_TYPE,
+                error.error_type().to_owned(),
+            ));
+            span.set_status(Status::error(error.description().to_owned()));
+        }
+        match pending.ends_at {
+            Some(at) => span.end_with_timestamp(at),
+            None => span.end(),
+        }
+    }
+
+    fn measure(&self, pending: &Pending, error: Option<&OperationError<'_>>, failed: u64) {
+        let Some(metrics) = self.instrumentation.metrics() else {
+            return;
+        };
+        let duration = match (self.op, self.op.operation_type()) {
+            (Op::Process, _) => &metrics.process_duration,
+            (Op::Create, _) | (_, None) => return,
+            _ => &metrics.operation_duration,
+        };
+        let prepared = &pending.prepared.operation(self.op).metric;
+        let extended = (pending.partition.is_some()).then(|| {
+            prepared
+                .iter()
+                .cloned()
+                .chain(pending.partition.clone())
+                .collect::<Vec<_>>()
+        });
+        let fine = extended.as_deref().unwrap_or(prepared);
+        let failure = error.map(|error| {
+            let error_type = error.error_type().to_owned();
+            with(fine, [KeyValue::new(names::ERROR_TYPE, error_type)])
+        });
+        let attributes = failure.as_deref().unwrap_or(fine);
+        let _current = self.has_span.then(|| self.context.clone().attach());
+        duration.record(pending.started.elapsed().as_secs_f64(), attributes);
+        let all = pending.messages;
+        match self.op {
+            Op::Send => {
+                let failed = if failed == 0 && error.is_some() {
+                    all
+                } else {
+                    failed.min(all)
+                };
+                if failed > 0 {
+                    metrics.sent_messages.add(failed, attributes);
+                }
+                if failed < all {
+                    metrics.sent_messages.add(all - failed, fine);
+                }
+            }
+            Op::Receive if all > 0 => metrics.consumed_messages.add(all, attributes),
+            _ => {}
+        }
+    }
+
+    fn build(&self, prepared: &Prepared, start: &mut Start<'_>) -> Option<BoxedSpan> {
+        let tracer = self.instrumentation.tracer()?;
+        let operation = prepared.operation(start.op);
+        let mut attributes = Vec::with_capacity(operation.start.len() + ROOM);
+        attributes.extend_from_slice(&operation.start);
+        attributes.extend(start.facts.partition());
+        let mut links = std::mem::take(&mut start.links);
+        let omitted = links.len().saturating_sub(MOST_LINKS);
+        links.truncate(MOST_LINKS);
+        let mut builder = SpanBuilder::from_name(operation.span_name.clone());
+        builder.span_kind = Some(start.kind.clone());
+        builder.attributes = Some(attributes);
+        builder.start_time = start.started.map(Started::at);
+        builder.links = (!links.is_empty()).then_some(links);
+        let mut span = tracer.build_with_context(builder, start.parent);
+        if !span.span_context().is_valid() {
+            return None;
+        }
+        if span.is_recording() {
+            self.complete(&mut span, prepared, start);
+            if omitted > 0 {
+                span.set_attribute(KeyValue::new(names::LINKS_OMITTED, saturating(omitted)));
+            }
+        }
+        Some(span)
+    }
+
+    fn complete(&self, span: &mut BoxedSpan, prepared: &Prepared, start: &Start<'_>) {
+        let options = self.instrumentation.options();
+        span.set_attributes(prepared.operation(start.op).recorded.iter().cloned());
+        if let Some(count) = start.batch_count {
+            span.set_attribute(KeyValue::new(names::BATCH_MESSAGE_COUNT, saturating(count)));
+        }
+        start
+            .facts
+            .describe(prepared.system(), options.body_size, |attribute| {
+                span.set_attribute(attribute);
+            });
+        if matches!(start.op, Op::Create | Op::Send | Op::Process) {
+            if let (Some(captured), Some(headers)) = (&options.headers, start.facts.headers) {
+                captured.describe(headers, |attribute| span.set_attribute(attribute));
+            }
+            for key in &options.baggage {
+                if let Some(value) = start.onto.baggage().get(key.as_str()) {
+                    span.set_attribute(KeyValue::new(key.clone(), value.clone()));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        if self.pending.is_some() {
+            self.finish(Some(&OperationError::cancelled()), 0);
+        }
+    }
+}
+
+/// The links of spans that are about `messages`: each creation context, and what X-Ray says may
+/// only be linked to. Invalid contexts are left out.
+pub(super) fn creation_links(
+    instrumentation: &Instrumentation,
+    system: System,
+    messages: &[MessageLink<'_>],
+) -> Vec<Link> {
+    if instrumentation.tracer().is_none() {
+        return Vec::new();
+    }
+    let mut links = Vec::with_capacity(messages.len());
+    for message in messages {
+        for to in creations(message.creation) {
+            let mut link = link(to, LinkType::Creation);
+            let body_size = instrumentation.options().body_size;
+            message.facts.describe(system, body_size, |attribute| {
+                link.attributes.push(attribute);
+            });
+            link.attributes.extend(message.facts.partition());
+            links.push(link);
+        }
+    }
+    links
+}
+
+/// The span contexts that a message was created in: its parent, and what may only be linked to.
+pub(super) fn creations(cx: &Context) -> impl Iterator<Item = SpanContext> {
+    let parent = cx.span().span_context().clone();
+    std::iter::once(parent)
+        .chain(RemoteLink::of(cx).cloned())
+        .filter(SpanContext::is_valid)
+}
+
+pub(super) fn link(to: SpanContext, link_type: LinkType) -> Link {
+    let link_type = KeyValue::new(names::LINK_TYPE, link_type.as_str());
+    Link::new(to, vec![link_type], 0)
+}
