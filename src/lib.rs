@@ -4,3 +4,5 @@ pub mod contract;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
