@@ -3,6 +3,8 @@
 pub mod contract;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "setup")]
+pub mod setup;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

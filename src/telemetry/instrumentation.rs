@@ -7,7 +7,7 @@ use opentelemetry::trace::{
     Span as _, SpanBuilder, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState,
     Tracer as _,
 };
-use opentelemetry::{Context, InstrumentationScope, KeyValue};
+use opentelemetry::{Context, KeyValue};
 use tracehop_propagation::{BaggageDropped, Extracted};
 
 use super::metrics::Metrics;
@@ -215,10 +215,7 @@ impl Instrumentation {
     fn resolved(&self) -> &Resolved {
         self.0.resolved.get_or_init(|| {
             let options = &self.0.options;
-            let scope = InstrumentationScope::builder(names::SCOPE)
-                .with_version(env!("CARGO_PKG_VERSION"))
-                .with_schema_url(names::SCHEMA_URL)
-                .build();
+            let scope = names::scope();
             let tracer = match &options.tracers {
                 Some(tracers) => tracers(scope.clone()),
                 None => global::tracer_with_scope(scope.clone()),

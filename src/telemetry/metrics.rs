@@ -94,3 +94,23 @@ impl Metrics {
         }
     }
 }
+
+/// Reports the spans that an exporter pipeline lost, by reason, on a meter of `meters`.
+#[cfg(feature = "setup")]
+pub(crate) fn observe_dropped_spans<const N: usize>(
+    meters: &impl opentelemetry::metrics::MeterProvider,
+    dropped: impl Fn() -> [(&'static str, u64); N] + Send + Sync + 'static,
+) {
+    meters
+        .meter_with_scope(names::scope())
+        .u64_observable_counter(names::SPANS_DROPPED)
+        .with_unit("{span}")
+        .with_description("Spans that were not exported")
+        .with_callback(move |observer| {
+            for (reason, count) in dropped() {
+                let reason = opentelemetry::KeyValue::new(names::REASON, reason);
+                observer.observe(count, &[reason]);
+            }
+        })
+        .build();
+}

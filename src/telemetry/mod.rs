@@ -19,6 +19,8 @@ mod span;
 
 pub use facts::{MessageFacts, MessageLink, OperationError};
 pub use instrumentation::{InFlight, Instrumentation, queue_time};
+#[cfg(feature = "setup")]
+pub(crate) use metrics::observe_dropped_spans;
 pub use names::{ClientOperation, LinkType};
 pub use options::{Correlation, InstrumentationBuilder};
 pub use process::{ProcessSpan, ProcessStart, Processed, Scope, Trace};

@@ -4,12 +4,21 @@
 //! The conventions' names stand here and not in a dependency, because the crate that has them may
 //! rename them in a minor version. A test compares the two.
 
+use opentelemetry::InstrumentationScope;
 use opentelemetry::trace::SpanKind;
 
 use crate::contract::System;
 
 pub(super) const SCOPE: &str = "tracehop";
-pub(super) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
+const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
+
+/// The instrumentation scope of everything here.
+pub(super) fn scope() -> InstrumentationScope {
+    InstrumentationScope::builder(SCOPE)
+        .with_version(env!("CARGO_PKG_VERSION"))
+        .with_schema_url(SCHEMA_URL)
+        .build()
+}
 
 pub(super) const SYSTEM: &str = "messaging.system";
 pub(super) const OPERATION_NAME: &str = "messaging.operation.name";
@@ -62,6 +71,9 @@ pub(super) const BAGGAGE_DROPPED: &str = "tracehop.baggage.dropped";
 pub(super) const SETTLED: &str = "tracehop.worker.settled";
 pub(super) const LEASES_LOST: &str = "tracehop.worker.leases_lost";
 pub(super) const IN_FLIGHT: &str = "tracehop.worker.in_flight";
+
+#[cfg(feature = "setup")]
+pub(super) const SPANS_DROPPED: &str = "tracehop.setup.spans_dropped";
 
 /// Fallback of `error.type` (semantic conventions v1.44.0, general attributes).
 pub(super) const OTHER: &str = "_OTHER";

@@ -1,0 +1,300 @@
+//! The pipeline of `setup::init`, each case in a process of its own: variables and globals belong
+//! to the process.
+#![cfg(feature = "setup")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use opentelemetry::trace::{TraceContextExt, Tracer};
+use opentelemetry::{Context, global};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use tonic::{Request, Response, Status};
+use tracehop::contract::{Destination, System};
+use tracehop::telemetry::{Instrumentation, MessageFacts, Outcome, SendStart};
+
+/// Runs one of the `in_a_process` tests below with these variables and no others of `OTEL_*`.
+fn run(test: &str, variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--ignored", "--nocapture"]);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("OTEL_")) {
+        command.env_remove(name);
+    }
+    command.envs(variables.iter().copied()).output().unwrap()
+}
+
+fn succeeded(output: &Output) -> bool {
+    let text = String::from_utf8_lossy(&output.stdout);
+    output.status.success() && text.contains("1 passed")
+}
+
+/// Requests that came in, as they came.
+type Received<T> = Arc<Mutex<Vec<T>>>;
+
+#[derive(Clone, Default)]
+struct Collector(Received<ExportTraceServiceRequest>);
+
+#[tonic::async_trait]
+impl TraceService for Collector {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        self.0.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+/// An HTTP server that answers 200 to everything: request heads with bodies as lossy text.
+fn http_server() -> (String, Received<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let received = Received::default();
+    let requests = Arc::clone(&received);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, requests) = (stream.unwrap(), Arc::clone(&requests));
+            thread::spawn(move || {
+                while let Some(request) = read_request(&mut stream) {
+                    requests.lock().unwrap().push(request);
+                    stream
+                        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                        .unwrap();
+                }
+            });
+        }
+    });
+    (address, received)
+}
+
+fn read_request(stream: &mut impl Read) -> Option<String> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        head.extend(byte);
+    }
+    let head = String::from_utf8_lossy(&head).to_lowercase();
+    let length = head
+        .split("content-length: ")
+        .nth(1)?
+        .lines()
+        .next()?
+        .parse()
+        .ok()?;
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).ok()?;
+    Some(head + &String::from_utf8_lossy(&body))
+}
+
+/// Sends one message with the globals.
+fn send() {
+    let queue = Arc::new(Destination::new(System::AwsSqs, "orders"));
+    let span = Instrumentation::default().send(&SendStart {
+        destination: &queue,
+        parent: &Context::new(),
+        batch_count: None,
+        creation: true,
+        messages: &[],
+        facts: MessageFacts::NONE,
+    });
+    span.end(&Outcome::success());
+}
+
+/// A single-threaded runtime, which stands still while the pipeline shuts down.
+#[tokio::test]
+#[ignore = "run by the tests below"]
+async fn in_a_process_send_and_shut_down() {
+    let telemetry = tracehop::setup::init().unwrap();
+    send();
+    assert_eq!(telemetry.dropped_spans(), 0);
+    telemetry.shutdown();
+}
+
+#[test]
+#[ignore = "run by the tests below"]
+fn in_a_process_send_to_nobody() {
+    let telemetry = tracehop::setup::init().unwrap();
+    send();
+    telemetry.flush();
+    assert_eq!(telemetry.dropped_spans(), 1);
+}
+
+#[test]
+#[ignore = "run by the tests below"]
+fn in_a_process_overrun_the_queue() {
+    let telemetry = tracehop::setup::init().unwrap();
+    let tracer = global::tracer("test");
+    for _ in 0..10_000 {
+        drop(tracer.start("work"));
+    }
+    let dropped = telemetry.dropped_spans();
+    assert!((1..10_000).contains(&dropped), "{dropped}");
+    telemetry.shutdown();
+}
+
+#[test]
+#[ignore = "run by the tests below"]
+fn in_a_process_nothing_is_exported_and_context_passes() {
+    let telemetry = tracehop::setup::init().unwrap();
+    let span = global::tracer("test").start("work");
+    assert!(
+        !Context::new()
+            .with_span(span)
+            .span()
+            .span_context()
+            .is_valid()
+    );
+    global::get_text_map_propagator(|propagator| {
+        let fields: Vec<&str> = propagator.fields().collect();
+        assert_eq!(fields, ["x-amzn-trace-id"]);
+    });
+    let instrumentation = Instrumentation::default();
+    let formats: Vec<_> = instrumentation
+        .propagator()
+        .composite()
+        .unwrap()
+        .names()
+        .collect();
+    assert_eq!(formats, ["xray"]);
+    telemetry.shutdown();
+}
+
+#[test]
+#[ignore = "run by the tests below"]
+fn in_a_process_setting_up_fails() {
+    let error = tracehop::setup::init().unwrap_err().to_string();
+    assert!(error.contains("OTEL_EXPORTER_OTLP_"), "{error}");
+    assert!(!error.contains("secret"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn spans_go_out_over_grpc_with_the_resource() {
+    let collector = Collector::default();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let service = TraceServiceServer::new(collector.clone());
+    tokio::spawn(
+        tonic::transport::Server::builder()
+            .add_service(service)
+            .serve(address),
+    );
+    let endpoint = format!("http://{address}");
+    let output = tokio::task::spawn_blocking(move || {
+        run(
+            "in_a_process_send_and_shut_down",
+            &[
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+                ("OTEL_METRICS_EXPORTER", "none"),
+                ("OTEL_SERVICE_NAME", "shop"),
+                (
+                    "OTEL_RESOURCE_ATTRIBUTES",
+                    "deployment.environment.name=test",
+                ),
+            ],
+        )
+    });
+    let output = output.await.unwrap();
+    assert!(succeeded(&output), "{output:?}");
+    let requests = collector.0.lock().unwrap();
+    let [request] = requests.as_slice() else {
+        panic!("{requests:?}");
+    };
+    let spans = &request.resource_spans[0];
+    let resource = format!("{:?}", spans.resource);
+    for expected in [
+        "service.name",
+        "shop",
+        "deployment.environment.name",
+        "test",
+    ] {
+        assert!(resource.contains(expected), "{resource}");
+    }
+    assert_eq!(spans.scope_spans[0].spans[0].name, "send orders");
+}
+
+#[test]
+fn spans_and_metrics_go_out_over_http_by_default() {
+    let (endpoint, received) = http_server();
+    let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str())];
+    let output = run("in_a_process_send_and_shut_down", &variables);
+    assert!(succeeded(&output), "{output:?}");
+    let requests = received.lock().unwrap();
+    let of = |path: &str| {
+        requests
+            .iter()
+            .filter(|request| request.contains(path))
+            .count()
+    };
+    assert_eq!(
+        (of("post /v1/traces"), of("post /v1/metrics")),
+        (1, 1),
+        "{requests:?}"
+    );
+    let all = requests.concat();
+    for expected in [
+        "send orders",
+        "messaging.client.sent.messages",
+        "tracehop.setup.spans_dropped",
+    ] {
+        assert!(all.contains(expected), "{expected}");
+    }
+}
+
+#[test]
+fn spans_that_nobody_takes_are_counted() {
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "500"),
+        ("OTEL_METRICS_EXPORTER", "none"),
+    ];
+    let output = run("in_a_process_send_to_nobody", &variables);
+    assert!(succeeded(&output), "{output:?}");
+}
+
+#[test]
+fn spans_that_find_no_room_are_counted() {
+    let (endpoint, _) = http_server();
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "16"),
+        ("OTEL_METRICS_EXPORTER", "none"),
+    ];
+    let output = run("in_a_process_overrun_the_queue", &variables);
+    assert!(succeeded(&output), "{output:?}");
+}
+
+#[test]
+fn a_disabled_sdk_exports_nothing_and_leaves_the_propagators() {
+    let none = [
+        ("OTEL_TRACES_EXPORTER", "none"),
+        ("OTEL_METRICS_EXPORTER", "none"),
+    ];
+    for variables in [&[("OTEL_SDK_DISABLED", "true")][..], &none] {
+        let variables = [variables, &[("OTEL_PROPAGATORS", "xray")]].concat();
+        let output = run(
+            "in_a_process_nothing_is_exported_and_context_passes",
+            &variables,
+        );
+        assert!(succeeded(&output), "{output:?}");
+    }
+}
+
+#[test]
+fn an_endpoint_that_cannot_be_used_is_an_error_without_its_value() {
+    for endpoint in ["https://user:secret@collector", "ht tp://secret"] {
+        let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)];
+        let output = run("in_a_process_setting_up_fails", &variables);
+        assert!(succeeded(&output), "{endpoint}: {output:?}");
+    }
+}
