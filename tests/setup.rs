@@ -249,6 +249,7 @@ fn spans_and_metrics_go_out_over_http_by_default() {
     ] {
         assert!(all.contains(expected), "{expected}");
     }
+    assert!(!all.contains("tracehop.probe"));
 }
 
 #[test]

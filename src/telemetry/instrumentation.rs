@@ -10,7 +10,7 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, KeyValue};
 use tracehop_propagation::{BaggageDropped, Extracted};
 
-use super::metrics::Metrics;
+use super::metrics::{self, Metrics};
 use super::names;
 use super::options::{Correlation, InstrumentationBuilder, Options};
 use super::prepared::{Destinations, Prepared};
@@ -36,6 +36,7 @@ struct Inner {
 struct Resolved {
     /// `None` with the no-op tracer, for which no attribute need be copied.
     tracer: Option<BoxedTracer>,
+    /// `None` where they are switched off, and with the no-op meter.
     metrics: Option<Metrics>,
     propagator: Propagator,
 }
@@ -226,7 +227,9 @@ impl Instrumentation {
             });
             Resolved {
                 tracer: (!is_noop(&tracer)).then_some(tracer),
-                metrics: meter.map(|meter| Metrics::new(&meter)),
+                metrics: meter
+                    .filter(|meter| !metrics::is_noop(meter))
+                    .map(|meter| Metrics::new(&meter)),
                 propagator: options
                     .propagator
                     .clone()

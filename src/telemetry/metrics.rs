@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use opentelemetry::metrics::{Counter, Histogram, Meter, UpDownCounter};
 
 use super::names;
@@ -93,6 +95,19 @@ impl Metrics {
                 .build(),
         }
     }
+}
+
+/// Whether this is the API's no-op meter. It says so in one way only: it forgets the callback of
+/// an observable instrument, which an SDK keeps. The callback observes nothing, so there is nothing
+/// to export.
+pub(super) fn is_noop(meter: &Meter) -> bool {
+    let kept = Arc::new(());
+    let callback = Arc::clone(&kept);
+    meter
+        .u64_observable_counter(names::PROBE)
+        .with_callback(move |_| _ = &callback)
+        .build();
+    Arc::strong_count(&kept) == 1
 }
 
 /// Reports the spans that an exporter pipeline lost, by reason, on a meter of `meters`.

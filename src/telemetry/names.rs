@@ -72,6 +72,8 @@ pub(super) const SETTLED: &str = "tracehop.worker.settled";
 pub(super) const LEASES_LOST: &str = "tracehop.worker.leases_lost";
 pub(super) const IN_FLIGHT: &str = "tracehop.worker.in_flight";
 
+/// An instrument that never has a value.
+pub(super) const PROBE: &str = "tracehop.probe";
 #[cfg(feature = "setup")]
 pub(super) const SPANS_DROPPED: &str = "tracehop.setup.spans_dropped";
 

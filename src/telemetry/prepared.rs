@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use opentelemetry::KeyValue;
@@ -165,9 +164,10 @@ impl Prepared {
     }
 }
 
-/// The destinations seen so far, known by their address.
+/// The destinations seen so far, in the order of their addresses, by which they are known: they
+/// are few, and looked up for every message.
 #[derive(Debug, Default)]
-pub(super) struct Destinations(RwLock<HashMap<usize, Arc<Prepared>>>);
+pub(super) struct Destinations(RwLock<Vec<(usize, Arc<Prepared>)>>);
 
 impl Destinations {
     /// Beyond this many, all are forgotten and prepared again as they are met.
@@ -176,8 +176,8 @@ impl Destinations {
     pub(super) fn get(&self, destination: &Arc<Destination>, options: &Options) -> Arc<Prepared> {
         let address = Arc::as_ptr(destination).addr();
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(prepared) = known.get(&address) {
-            return Arc::clone(prepared);
+        if let Ok(place) = known.binary_search_by_key(&address, |(address, _)| *address) {
+            return Arc::clone(&known[place].1);
         }
         drop(known);
         let prepared = Arc::new(Prepared::new(destination, options));
@@ -185,7 +185,13 @@ impl Destinations {
         if known.len() >= Self::MOST {
             known.clear();
         }
-        Arc::clone(known.entry(address).or_insert(prepared))
+        match known.binary_search_by_key(&address, |(address, _)| *address) {
+            Ok(place) => Arc::clone(&known[place].1),
+            Err(place) => {
+                known.insert(place, (address, Arc::clone(&prepared)));
+                prepared
+            }
+        }
     }
 }
 

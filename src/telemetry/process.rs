@@ -206,18 +206,19 @@ impl ProcessSpan {
     }
 }
 
-/// The creation contexts of the message that a process span is about, kept in its context.
+/// The creation context of the message that a process span is about, kept in the span's context.
 #[derive(Debug)]
-pub(super) struct InHand(Vec<SpanContext>);
+pub(super) struct InHand(Context);
 
 impl InHand {
     fn new(creation: &Context) -> Self {
-        Self(creations(creation).collect())
+        Self(creation.clone())
     }
 
     /// Whether the message in hand was created in `span_context`.
     pub(super) fn is(cx: &Context, span_context: &SpanContext) -> bool {
-        let mut known = cx.get::<Self>().into_iter().flat_map(|in_hand| &in_hand.0);
+        let in_hand = cx.get::<Self>().into_iter();
+        let mut known = in_hand.flat_map(|in_hand| creations(&in_hand.0));
         known.any(|known| {
             known.trace_id() == span_context.trace_id() && known.span_id() == span_context.span_id()
         })
@@ -225,8 +226,9 @@ impl InHand {
 
     /// Links to the message in hand.
     pub(super) fn links(cx: &Context) -> impl Iterator<Item = Link> {
-        let known = cx.get::<Self>().into_iter().flat_map(|in_hand| &in_hand.0);
-        known.map(|known| link(known.clone(), LinkType::Creation))
+        let known = cx.get::<Self>().into_iter();
+        let known = known.flat_map(|in_hand| creations(&in_hand.0));
+        known.map(|known| link(known, LinkType::Creation))
     }
 }
 

@@ -316,11 +316,11 @@ pub(super) fn creation_links(
     if instrumentation.tracer().is_none() {
         return Vec::new();
     }
+    let body_size = instrumentation.options().body_size;
     let mut links = Vec::with_capacity(messages.len());
     for message in messages {
         for to in creations(message.creation) {
             let mut link = link(to, LinkType::Creation);
-            let body_size = instrumentation.options().body_size;
             message.facts.describe(system, body_size, |attribute| {
                 link.attributes.push(attribute);
             });
@@ -334,12 +334,13 @@ pub(super) fn creation_links(
 /// The span contexts that a message was created in: its parent, and what may only be linked to.
 pub(super) fn creations(cx: &Context) -> impl Iterator<Item = SpanContext> {
     let parent = cx.span().span_context().clone();
-    std::iter::once(parent)
-        .chain(RemoteLink::of(cx).cloned())
-        .filter(SpanContext::is_valid)
+    let valid = parent.is_valid().then_some(parent);
+    valid.into_iter().chain(RemoteLink::of(cx).cloned())
 }
 
 pub(super) fn link(to: SpanContext, link_type: LinkType) -> Link {
-    let link_type = KeyValue::new(names::LINK_TYPE, link_type.as_str());
-    Link::new(to, vec![link_type], 0)
+    // Room for what is said of one message, so that the list grows once.
+    let mut attributes = Vec::with_capacity(4);
+    attributes.push(KeyValue::new(names::LINK_TYPE, link_type.as_str()));
+    Link::new(to, attributes, 0)
 }
