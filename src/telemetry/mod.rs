@@ -7,6 +7,7 @@
 mod facts;
 mod headers;
 mod instrumentation;
+mod links;
 mod metrics;
 mod names;
 mod options;

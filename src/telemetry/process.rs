@@ -7,9 +7,10 @@ use tracehop_propagation::{Deferred, ReceivedBaggage, XRayLineage};
 
 use super::facts::{MessageFacts, MessageLink, OperationError, saturating};
 use super::instrumentation::Instrumentation;
+use super::links::{creation_links, creations, link};
 use super::names::{self, LinkType, Op};
 use super::options::Correlation;
-use super::span::{Live, Start, creation_links, creations, link};
+use super::span::{Live, Start};
 use crate::contract::{Destination, Settlement};
 
 /// What surrounds the handling of a message.

@@ -4,10 +4,11 @@ use opentelemetry::Context;
 
 use super::facts::{MessageFacts, MessageLink};
 use super::instrumentation::Instrumentation;
+use super::links::creation_links;
 use super::names::{ClientOperation, Op};
 use super::process::InHand;
 use super::send::Outcome;
-use super::span::{Live, Start, Started, creation_links};
+use super::span::{Live, Start, Started};
 use crate::contract::Destination;
 
 /// Who pulls.

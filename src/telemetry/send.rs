@@ -6,9 +6,10 @@ use opentelemetry::trace::{SpanContext, SpanKind, TraceContextExt};
 
 use super::facts::{MessageFacts, MessageLink, OperationError, saturating};
 use super::instrumentation::Instrumentation;
+use super::links::creation_links;
 use super::names::{self, Op};
 use super::process::InHand;
-use super::span::{Live, Start, Started, creation_links};
+use super::span::{Live, Start, Started};
 use crate::contract::Destination;
 
 /// What the context that already stands on an outgoing message is.

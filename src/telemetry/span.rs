@@ -4,16 +4,16 @@ use std::time::{Duration, Instant, SystemTime};
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::global::BoxedSpan;
 use opentelemetry::trace::{
-    Link, Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer as _,
+    Link, Span as _, SpanBuilder, SpanKind, Status, TraceContextExt, Tracer as _,
 };
 use opentelemetry::{Context, KeyValue};
-use tracehop_propagation::RemoteLink;
 
-use super::facts::{MessageFacts, MessageLink, OperationError, saturating};
+use super::facts::{MessageFacts, OperationError, saturating};
 use super::instrumentation::{Instrumentation, with};
-use super::names::{self, LinkType, Op};
+use super::links::MOST_LINKS;
+use super::names::{self, Op};
 use super::prepared::Prepared;
-use crate::contract::{Destination, System};
+use crate::contract::Destination;
 
 /// When something began, by the wall clock and by the one that does not jump.
 #[derive(Clone, Copy, Debug)]
@@ -83,9 +83,6 @@ pub(super) struct Start<'a> {
     /// Whether there is a span, metrics aside.
     pub(super) span: bool,
 }
-
-/// The limit of the SDK's default (`OTEL_SPAN_LINK_COUNT_LIMIT`).
-const MOST_LINKS: usize = 128;
 
 /// Room for the attributes that a recorded span gets after its start, so that it grows once.
 const ROOM: usize = 8;
@@ -304,43 +301,4 @@ impl Drop for Live {
             self.finish(Some(&OperationError::cancelled()), 0);
         }
     }
-}
-
-/// The links of spans that are about `messages`: each creation context, and what X-Ray says may
-/// only be linked to. Invalid contexts are left out.
-pub(super) fn creation_links(
-    instrumentation: &Instrumentation,
-    system: System,
-    messages: &[MessageLink<'_>],
-) -> Vec<Link> {
-    if instrumentation.tracer().is_none() {
-        return Vec::new();
-    }
-    let body_size = instrumentation.options().body_size;
-    let mut links = Vec::with_capacity(messages.len());
-    for message in messages {
-        for to in creations(message.creation) {
-            let mut link = link(to, LinkType::Creation);
-            message.facts.describe(system, body_size, |attribute| {
-                link.attributes.push(attribute);
-            });
-            link.attributes.extend(message.facts.partition());
-            links.push(link);
-        }
-    }
-    links
-}
-
-/// The span contexts that a message was created in: its parent, and what may only be linked to.
-pub(super) fn creations(cx: &Context) -> impl Iterator<Item = SpanContext> {
-    let parent = cx.span().span_context().clone();
-    let valid = parent.is_valid().then_some(parent);
-    valid.into_iter().chain(RemoteLink::of(cx).cloned())
-}
-
-pub(super) fn link(to: SpanContext, link_type: LinkType) -> Link {
-    // Room for what is said of one message, so that the list grows once.
-    let mut attributes = Vec::with_capacity(4);
-    attributes.push(KeyValue::new(names::LINK_TYPE, link_type.as_str()));
-    Link::new(to, attributes, 0)
 }

@@ -136,11 +136,11 @@ fn a_batch_has_create_spans_that_end_when_its_send_began_and_a_client_span_linke
     assert_eq!(creates[0].status, Status::Unset);
     assert!(matches!(creates[1].status, Status::Error { .. }));
     let linked: Vec<SpanId> = links(&send).iter().map(|(to, _)| to.span_id()).collect();
-    let created: Vec<SpanId> = creates
+    let expected: Vec<SpanId> = creates
         .iter()
         .map(|span| span.span_context.span_id())
         .collect();
-    assert_eq!(linked, created);
+    assert_eq!(linked, expected);
     let link_type = map(&[("tracehop.link.type", "creation")]);
     assert!(
         links(&send)
