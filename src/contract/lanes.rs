@@ -92,6 +92,12 @@ impl<T> Lanes<T> {
 
     /// Hands over up to `max` items; those of one lane stand together, in order.
     pub fn take(&mut self, max: usize) -> Vec<T> {
+        self.take_runs(max, self.longest_run)
+    }
+
+    /// As [`take`](Self::take), with runs of at most `per_lane`, for a buffer that several
+    /// receivers share.
+    pub fn take_runs(&mut self, max: usize, per_lane: usize) -> Vec<T> {
         let mut taken = Vec::new();
         while taken.len() < max {
             match self.ready.pop_front() {
@@ -106,7 +112,7 @@ impl<T> Lanes<T> {
                     if waiting.out > 0 || waiting.held {
                         continue;
                     }
-                    let run = waiting.items.len().min(self.longest_run).min(room);
+                    let run = waiting.items.len().min(per_lane.max(1)).min(room);
                     taken.extend(waiting.items.drain(..run));
                     waiting.out += run;
                     if run == 0 {
@@ -241,6 +247,12 @@ mod tests {
         assert!(lanes.take(9).is_empty());
         lanes.settled(&lane("a"));
         assert_eq!(lanes.take(9), ["a3"]);
+    }
+
+    #[test]
+    fn receivers_of_one_buffer_have_each_their_own_longest_run() {
+        let mut lanes = filled(1);
+        assert_eq!(lanes.take_runs(9, 3), ["a1", "a2", "a3", "b1", "free"]);
     }
 
     #[test]
