@@ -8,3 +8,7 @@ pub mod setup;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod memory;
+pub mod telemetry;
+#[cfg(feature = "worker")]
+pub mod worker;

@@ -1,0 +1,115 @@
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use opentelemetry::Context;
+use opentelemetry::trace::TraceContextExt as _;
+use tracehop_propagation::traceparent;
+
+use super::Incoming;
+use crate::contract::{Message, Result, Sink};
+
+/// Where a dead letter came from, as `system:name`.
+pub(crate) const ORIGIN: &str = "tracehop-origin";
+/// How many attempts it had.
+pub(crate) const ATTEMPT: &str = "tracehop-attempt";
+/// Why the last attempt failed, at most [`LONGEST_ERROR`] bytes.
+pub(crate) const ERROR: &str = "tracehop-error";
+/// The process span of the last attempt, as a `traceparent`.
+pub(crate) const PREVIOUS: &str = "tracehop-previous";
+
+const LONGEST_ERROR: usize = 256;
+
+/// What becomes of a message that will never succeed: one that its handler rejected, or that
+/// failed at its last attempt.
+#[derive(Clone, Debug, Default)]
+pub enum DeadLetter {
+    /// What the broker does by itself. SQS: the message is left to the queue's redrive policy.
+    /// In memory: the queue's dead-letter queue, else it is put aside.
+    #[default]
+    Broker,
+    /// It is published to a sink with its lineage in headers (`tracehop-origin`, `-attempt`,
+    /// `-error`, `-previous`), and acked once the sink's broker has it. While that fails, the
+    /// message comes again. See [`to`](Self::to).
+    To(DeadLetterSink),
+    /// It is acked, and gone.
+    Discard,
+}
+
+impl DeadLetter {
+    /// Dead letters go to that sink, under the original message id as the deduplication id.
+    pub fn to(sink: impl Sink) -> Self {
+        Self::To(DeadLetterSink(Arc::new(sink)))
+    }
+}
+
+/// Any [`Sink`], as the place for dead letters.
+#[derive(Clone)]
+pub struct DeadLetterSink(Arc<dyn Publish>);
+
+impl DeadLetterSink {
+    /// Publishes a dead letter under the process span of its last attempt, and waits until the
+    /// broker has it.
+    pub(super) async fn publish(
+        &self,
+        incoming: &Incoming,
+        reason: &str,
+        process: &Context,
+    ) -> Result<()> {
+        let letter = letter(incoming, reason, process);
+        self.0.publish(letter, process).await
+    }
+}
+
+impl fmt::Debug for DeadLetterSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DeadLetterSink({})", self.0.describe())
+    }
+}
+
+/// A sink of any type.
+trait Publish: Send + Sync {
+    fn publish<'a>(&'a self, message: Message, parent: &'a Context) -> BoxFuture<'a, Result<()>>;
+    fn describe(&self) -> String;
+}
+
+impl<S: Sink> Publish for S {
+    fn publish<'a>(&'a self, message: Message, parent: &'a Context) -> BoxFuture<'a, Result<()>> {
+        enqueued(self, message, parent).boxed()
+    }
+
+    fn describe(&self) -> String {
+        self.destination().to_string()
+    }
+}
+
+fn enqueued<S: Sink>(
+    sink: &S,
+    message: Message,
+    parent: &Context,
+) -> impl Future<Output = Result<()>> + Send {
+    async move { sink.enqueue(message, parent).await?.await.map(drop) }
+}
+
+fn letter(incoming: &Incoming, reason: &str, process: &Context) -> Message {
+    let mut letter = Message::clone(incoming);
+    let headers = &mut letter.headers;
+    headers.set(ORIGIN, incoming.destination().to_string());
+    headers.set(ATTEMPT, incoming.attempt().to_string());
+    headers.set(ERROR, shortened(reason).to_owned());
+    match traceparent(process.span().span_context()) {
+        Some(previous) => headers.set(PREVIOUS, previous),
+        None => drop(headers.remove(PREVIOUS)),
+    }
+    letter.dedup_id = incoming.id().map(|id| id.to_owned().into());
+    // A dead letter waits to be looked at: neither later nor only for so long.
+    letter.properties.delay = None;
+    letter.properties.expiration = None;
+    letter
+}
+
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(LONGEST_ERROR)]
+}

@@ -1,0 +1,243 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use opentelemetry::Context;
+use opentelemetry::trace::SpanContext;
+
+use super::Incoming;
+use super::dead_letter::DeadLetter;
+use super::handle::Status;
+use super::settlement::{Ended, Retrying, Stopped};
+use super::work::{Handled, Rules, Work, Worked};
+use crate::contract::{Delivery, Settled, Settlement, Source};
+use crate::telemetry::{OperationError, ProcessSpan, Processed};
+
+/// What takes deliveries from the hand-over to their settlement. The tasks of a worker share it.
+#[derive(Debug)]
+pub(super) struct Engine<S, W> {
+    pub(super) source: Arc<S>,
+    pub(super) work: W,
+    pub(super) rules: Rules,
+    pub(super) retrying: Retrying,
+    pub(super) on_reject: DeadLetter,
+    pub(super) status: Arc<Status>,
+}
+
+/// What was decided for a delivery.
+#[derive(Debug)]
+struct Decision {
+    /// As telemetry tells it.
+    told: Settlement,
+    /// As the source is told: a dead letter that was published is acked.
+    settle: Settlement,
+}
+
+impl Decision {
+    fn plain(settlement: Settlement) -> Self {
+        Self {
+            told: settlement.clone(),
+            settle: settlement,
+        }
+    }
+}
+
+impl<S: Source, W: Work> Engine<S, W> {
+    /// Handles and settles deliveries that were taken together.
+    pub(super) async fn attend(&self, deliveries: Vec<Delivery<S::Receipt>>) {
+        let _in_hand = self.status.in_hand(deliveries.len());
+        let _counted: Vec<_> = deliveries
+            .iter()
+            .map(|delivery| self.rules.instrumentation.in_flight(&delivery.destination))
+            .collect();
+        let (receipts, deliveries): (Vec<_>, Vec<_>) =
+            deliveries.into_iter().map(without_receipt).unzip();
+        let Worked { handled, batch } = self.work.work(deliveries, &self.rules).await;
+
+        let mut stopped = Stopped::default();
+        let mut failures = Vec::new();
+        let mut again = Vec::new();
+        for (receipt, handled) in receipts.into_iter().zip(handled) {
+            if batch.is_some() {
+                failures.extend(error(&handled).map(|error| error.error_type().to_owned()));
+            }
+            let lane = handled.incoming.lane();
+            let decision = match stopped.behind(lane) {
+                Some(settlement) => Some(Decision::plain(settlement)),
+                None => self.decide(&handled, batch.as_ref()).await,
+            };
+            stopped.note(lane, decision.as_ref().map(|decision| &decision.settle));
+            match decision {
+                Some(decision) if matches!(decision.settle, Settlement::Nack { .. }) => {
+                    again.push((receipt, handled, decision));
+                }
+                decision => {
+                    self.finish(receipt, handled, decision, batch.as_ref())
+                        .await
+                }
+            }
+        }
+        // Last first, so that a broker that takes them back one by one has each in its place.
+        for (receipt, handled, decision) in again.into_iter().rev() {
+            self.finish(receipt, handled, Some(decision), batch.as_ref())
+                .await;
+        }
+        if let Some(batch) = batch {
+            batch.end(&Processed {
+                error: OperationError::shared(failures.iter().map(String::as_str)),
+                failed_count: failures.len(),
+                ..Processed::default()
+            });
+        }
+    }
+
+    /// What becomes of a delivery; `None` where the lease is lost and nothing is settled.
+    async fn decide(&self, handled: &Handled, batch: Option<&ProcessSpan>) -> Option<Decision> {
+        let incoming = &handled.incoming;
+        if incoming.lease().is_lost() {
+            return None;
+        }
+        let settlement = self
+            .retrying
+            .settlement(&handled.ended, incoming.attempt())?;
+        let Settlement::Reject { reason } = &settlement else {
+            return Some(Decision::plain(settlement));
+        };
+        match &self.on_reject {
+            DeadLetter::Broker => return Some(Decision::plain(settlement)),
+            DeadLetter::Discard => {}
+            DeadLetter::To(sink) => {
+                let span = handled.span.as_ref().or(batch);
+                let process = span.map_or_else(Context::new, |span| span.context().clone());
+                let published = tokio::select! {
+                    biased;
+                    published = sink.publish(incoming, reason, &process) => published,
+                    () = self.rules.abort.cancelled() => return Some(self.not_rejected(incoming)),
+                };
+                if let Err(error) = published {
+                    tracing::warn!(%error, "a dead letter could not be published, its message comes again");
+                    return Some(self.not_rejected(incoming));
+                }
+            }
+        }
+        Some(Decision {
+            told: settlement,
+            settle: Settlement::Ack,
+        })
+    }
+
+    fn not_rejected(&self, incoming: &Incoming) -> Decision {
+        Decision::plain(self.retrying.instead_of_reject(incoming.attempt()))
+    }
+
+    /// Settles a delivery as decided, counts it, and ends its span.
+    async fn finish(
+        &self,
+        receipt: S::Receipt,
+        handled: Handled,
+        decision: Option<Decision>,
+        batch: Option<&ProcessSpan>,
+    ) {
+        if matches!(handled.ended, Ended::Aborted) {
+            self.status.aborted.fetch_add(1, Ordering::Relaxed);
+        }
+        let (told, settled) = match decision {
+            None => {
+                drop(receipt);
+                (None, Ok(Settled::LeaseLost))
+            }
+            Some(Decision { told, settle }) => {
+                (Some(told), self.source.settle(receipt, settle).await)
+            }
+        };
+        let destination = handled.incoming.destination();
+        let mut processed = Processed {
+            error: error(&handled),
+            ..Processed::default()
+        };
+        match &settled {
+            Ok(Settled::Done | Settled::Recorded) => {
+                if let Some(told) = &told {
+                    self.rules.instrumentation.settled(destination, told);
+                }
+                processed.settlement = told.as_ref();
+            }
+            Ok(Settled::LeaseLost) => {
+                self.status.lost_leases.fetch_add(1, Ordering::Relaxed);
+                self.rules.instrumentation.lease_lost(destination);
+                processed.lease_lost = true;
+                processed
+                    .error
+                    .get_or_insert_with(OperationError::lease_lost);
+            }
+            Err(error) => {
+                self.status.failed_settles.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(%error, "a delivery was not settled, its message comes again");
+                processed.error.get_or_insert_with(|| error.into());
+            }
+        }
+        let comes_again = !matches!(
+            processed.settlement,
+            Some(Settlement::Ack | Settlement::Reject { .. })
+        );
+        self.keep(&handled, comes_again, batch);
+        if let Some(span) = handled.span {
+            span.end(&processed);
+        }
+    }
+
+    /// Keeps the span of an attempt for the next one to link to, where there will be a next one.
+    fn keep(&self, handled: &Handled, comes_again: bool, batch: Option<&ProcessSpan>) {
+        let incoming = &handled.incoming;
+        let retries = &self.rules.retries;
+        if comes_again {
+            let span = handled.span.as_ref().or(batch);
+            let span: Option<SpanContext> = handled
+                .closed_span
+                .clone()
+                .or_else(|| span.and_then(ProcessSpan::span_context));
+            if let Some(span) = span {
+                retries.remember(incoming.destination(), incoming.id(), span);
+            }
+        } else if incoming.attempt() > 1 {
+            retries.forget(incoming.destination(), incoming.id());
+        }
+    }
+}
+
+fn error(handled: &Handled) -> Option<OperationError<'static>> {
+    match &handled.ended {
+        Ended::Returned(Ok(())) => None,
+        Ended::Returned(Err(failure)) => Some(OperationError::new(
+            failure.error_type().to_owned(),
+            failure.to_string(),
+        )),
+        Ended::LeaseLost => Some(OperationError::lease_lost()),
+        Ended::Aborted => Some(OperationError::cancelled()),
+    }
+}
+
+fn without_receipt<R>(delivery: Delivery<R>) -> (R, Delivery<()>) {
+    let Delivery {
+        message,
+        destination,
+        context,
+        lane,
+        lease,
+        attempt,
+        received_at,
+        attributes,
+        receipt,
+    } = delivery;
+    let rest = Delivery {
+        message,
+        destination,
+        context,
+        lane,
+        lease,
+        attempt,
+        received_at,
+        attributes,
+        receipt: (),
+    };
+    (receipt, rest)
+}

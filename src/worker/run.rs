@@ -1,0 +1,258 @@
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::Gate;
+use super::engine::Engine;
+use super::handle::{Stage, Status};
+use super::work::Work;
+use crate::contract::{Capacity, Delivery, Error, ErrorKind, Operation, Result, Source};
+
+/// How a drain went.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Drained {
+    /// Deliveries that were in hand at the shutdown, and were finished.
+    pub finished: usize,
+    /// Deliveries that were in hand, and whose handlers had to be cancelled. They come again.
+    pub abandoned: usize,
+    /// Why the drain was not complete: handlers ran out of the drain time, or settlements did not
+    /// reach the broker. Those messages come again.
+    pub incomplete: Option<Error>,
+}
+
+impl Drained {
+    /// The same, or the error where the drain was not complete.
+    ///
+    /// # Errors
+    /// [`incomplete`](Self::incomplete).
+    pub fn complete(self) -> Result<Self> {
+        match self.incomplete {
+            None => Ok(self),
+            Some(error) => Err(error),
+        }
+    }
+}
+
+/// A worker that runs: the loop that receives, and the drain.
+pub(super) struct Run<S: Source, W> {
+    engine: Arc<Engine<S, W>>,
+    gate: Gate,
+    concurrency: usize,
+    drain: Duration,
+    slots: Arc<Semaphore>,
+    /// No more is to be received.
+    stopping: CancellationToken,
+    /// Aborts what is left when the run is dropped.
+    handlers: JoinSet<()>,
+}
+
+impl<S: Source, W: Work> Run<S, W> {
+    pub(super) fn new(
+        engine: Engine<S, W>,
+        gate: Gate,
+        concurrency: usize,
+        drain: Duration,
+    ) -> Self {
+        Self {
+            engine: Arc::new(engine),
+            gate,
+            concurrency,
+            drain,
+            slots: Arc::new(Semaphore::new(concurrency)),
+            stopping: CancellationToken::new(),
+            handlers: JoinSet::new(),
+        }
+    }
+
+    pub(super) async fn until(mut self, shutdown: impl Future) -> Result<Drained> {
+        let _stopped = Stopped(Arc::clone(&self.engine.status));
+        let mut shutdown = pin!(shutdown);
+        let most = self.engine.work.most();
+        let capacity = Capacity {
+            slots: self.concurrency.saturating_mul(most),
+            per_lane: most,
+        };
+        tokio::select! {
+            biased;
+            _ = &mut shutdown => return Ok(Drained::default()),
+            opened = self.engine.source.open(capacity) => opened?,
+        }
+        self.engine.status.enter(Stage::Running);
+        let ended = {
+            let stopping = self.stopping.clone();
+            let mut receiving = pin!(self.receive());
+            // The loop is told to stop, and not dropped: it may hold deliveries.
+            tokio::select! {
+                biased;
+                _ = shutdown => {
+                    stopping.cancel();
+                    receiving.await
+                }
+                ended = &mut receiving => ended,
+            }
+        };
+        self.engine.status.enter(Stage::Draining);
+        let drained = self.drain().await;
+        ended.map(|()| drained)
+    }
+
+    /// Receives into free slots until it is to stop or the source is closed.
+    async fn receive(&mut self) -> Result<()> {
+        loop {
+            self.reap();
+            let slot = tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => return Ok(()),
+                slot = Arc::clone(&self.slots).acquire_owned() => slot,
+            };
+            // Nobody closes the semaphore.
+            let Ok(slot) = slot else { return Ok(()) };
+            tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => return Ok(()),
+                () = self.gate.opened() => {}
+            }
+            let free = 1 + self.slots.available_permits();
+            let most = self.engine.work.most();
+            let deliveries = tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => return Ok(()),
+                () = self.gate.closed() => continue,
+                received = self.engine.source.receive(if most > 1 { most } else { free }) => received?,
+            };
+            if deliveries.is_empty() {
+                return Ok(());
+            }
+            self.engine.status.received(SystemTime::now());
+            if most > 1 {
+                let gathered = self.gather(deliveries, most).await;
+                self.spawn(slot, gathered);
+            } else {
+                let mut slot = Some(slot);
+                for delivery in deliveries {
+                    // A source that yields more than it was asked for has to wait.
+                    let Ok(slot) = (match slot.take() {
+                        Some(slot) => Ok(slot),
+                        None => Arc::clone(&self.slots).acquire_owned().await,
+                    }) else {
+                        return Ok(());
+                    };
+                    self.spawn(slot, vec![delivery]);
+                }
+            }
+        }
+    }
+
+    /// Waits for a batch to fill up, until the linger time is over or the worker is to stop.
+    async fn gather(
+        &self,
+        mut deliveries: Vec<Delivery<S::Receipt>>,
+        most: usize,
+    ) -> Vec<Delivery<S::Receipt>> {
+        let linger = self.engine.work.linger();
+        let end = Instant::now() + linger;
+        while deliveries.len() < most && !linger.is_zero() {
+            let more = tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => break,
+                more = timeout_at(end, self.engine.source.receive(most - deliveries.len())) => more,
+            };
+            // What ends the source is told again by the next receive.
+            match more {
+                Ok(Ok(more)) if !more.is_empty() => deliveries.extend(more),
+                _ => break,
+            }
+        }
+        deliveries
+    }
+
+    fn spawn(
+        &mut self,
+        slot: tokio::sync::OwnedSemaphorePermit,
+        deliveries: Vec<Delivery<S::Receipt>>,
+    ) {
+        let engine = Arc::clone(&self.engine);
+        self.handlers.spawn(async move {
+            engine.attend(deliveries).await;
+            drop(slot);
+        });
+    }
+
+    /// Forgets handlers that are done.
+    fn reap(&mut self) {
+        while let Some(done) = self.handlers.try_join_next() {
+            told(done);
+        }
+    }
+
+    async fn drain(&mut self) -> Drained {
+        let status = Arc::clone(&self.engine.status);
+        let deadline = Instant::now() + self.drain;
+        let flush = (self.drain / 10).min(Duration::from_secs(2));
+        let in_hand = status.in_flight();
+        if timeout_at(deadline - flush, self.all_done()).await.is_err() {
+            self.engine.rules.abort.cancel();
+            // Those that block their threads do not hear of it.
+            drop(timeout_at(deadline - flush / 2, self.all_done()).await);
+        }
+        let abandoned = status.aborted.load(Ordering::Relaxed) + status.in_flight();
+        self.handlers.abort_all();
+        let source = &self.engine.source;
+        let closed = timeout_at(deadline, source.close(deadline)).await;
+        let incomplete = match closed {
+            _ if abandoned > 0 => Some(self.error(format!(
+                "{abandoned} handlers were still running near the end of the drain time of {:?}; \
+                 their messages come again",
+                self.drain
+            ))),
+            Ok(closed) => closed.err(),
+            Err(_) => Some(self.error(format!("not closed within {:?}", self.drain))),
+        };
+        if let Some(error) = &incomplete {
+            tracing::warn!(%error, "the worker did not drain completely");
+        }
+        Drained {
+            finished: in_hand.saturating_sub(abandoned),
+            abandoned,
+            incomplete,
+        }
+    }
+
+    async fn all_done(&mut self) {
+        while let Some(done) = self.handlers.join_next().await {
+            told(done);
+        }
+    }
+
+    fn error(&self, detail: String) -> Error {
+        let destination = self.engine.source.destination();
+        Error::new(Operation::Close, destination, ErrorKind::Timeout, detail)
+    }
+}
+
+/// Handlers' panics are caught where they run; what is left is a future that panics when it is
+/// dropped.
+fn told(done: std::result::Result<(), tokio::task::JoinError>) {
+    if let Err(error) = done
+        && error.is_panic()
+    {
+        tracing::error!(%error, "dropping a handler's future panicked, its message comes again");
+    }
+}
+
+/// Says that the worker has stopped, however it did.
+struct Stopped(Arc<Status>);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.0.enter(Stage::Stopped);
+    }
+}

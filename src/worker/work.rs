@@ -1,0 +1,151 @@
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use opentelemetry::context::FutureExt as _;
+use opentelemetry::trace::SpanContext;
+use tokio_util::sync::CancellationToken;
+
+use super::retries::Retries;
+use super::settlement::Ended;
+use super::{Failure, Handler, Incoming, LostLease};
+use crate::contract::Delivery;
+use crate::telemetry::{Instrumentation, MessageFacts, ProcessSpan, ProcessStart, Scope};
+
+/// What a worker runs: every [`Handler`] is work, and so is a batch handler in
+/// [`Batches`](super::Batches).
+///
+/// It is this crate's to implement.
+pub trait Work: sealed::Sealed + Send + Sync + 'static {
+    /// How many deliveries are taken at a time, at most.
+    #[doc(hidden)]
+    fn most(&self) -> usize {
+        1
+    }
+
+    /// How long further deliveries are waited for after the first.
+    #[doc(hidden)]
+    fn linger(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Handles deliveries that were taken together, at least one; those of one lane stand
+    /// together, in order. Answers one answer a delivery, in order.
+    #[doc(hidden)]
+    fn work(
+        &self,
+        deliveries: Vec<Delivery<()>>,
+        rules: &Rules,
+    ) -> impl Future<Output = Worked> + Send;
+}
+
+pub(crate) mod sealed {
+    pub trait Sealed {}
+}
+
+/// What came of deliveries that were handled together.
+#[derive(Debug)]
+pub struct Worked {
+    pub(crate) handled: Vec<Handled>,
+    /// The span of them all, where there is one.
+    pub(crate) batch: Option<ProcessSpan>,
+}
+
+/// What came of one delivery. Its span ends when it is settled.
+#[derive(Debug)]
+pub(crate) struct Handled {
+    pub(crate) incoming: Incoming,
+    pub(crate) ended: Ended,
+    /// Its process span, where it has one that is still open.
+    pub(crate) span: Option<ProcessSpan>,
+    /// Its process span, where that is over already.
+    pub(crate) closed_span: Option<SpanContext>,
+}
+
+/// What every kind of work goes by.
+#[derive(Debug)]
+pub struct Rules {
+    pub(crate) instrumentation: Instrumentation,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) lost_lease: LostLease,
+    /// The end of the drain time.
+    pub(crate) abort: CancellationToken,
+    pub(crate) retries: Retries,
+}
+
+impl Rules {
+    /// Starts the process span of a delivery.
+    pub(crate) fn begin(&self, delivery: Delivery<()>) -> (Incoming, ProcessSpan) {
+        let span = self.instrumentation.process(&ProcessStart {
+            destination: &delivery.destination,
+            creation: &delivery.context,
+            attempt: delivery.attempt,
+            previous: self.retries.previous(&delivery),
+            facts: MessageFacts::of(&delivery.message, &delivery.attributes),
+            scope: Scope::Worker,
+        });
+        let trace = Arc::new(span.trace().clone());
+        (Incoming::new(delivery, trace), span)
+    }
+
+    /// Runs a handler until it returns, panics, or has to go: because of its timeout, because
+    /// `lost` says that its leases are lost, or because the drain time is over.
+    pub(crate) async fn run(
+        &self,
+        handler: impl Future<Output = Result<(), Failure>>,
+        lost: impl Future<Output = ()>,
+    ) -> Ended {
+        // Unwind safe: of what the handler shares with others the worker reads nothing.
+        let caught = AssertUnwindSafe(handler).catch_unwind();
+        let handled = async {
+            match self.timeout {
+                None => unwound(caught.await),
+                Some(time) => match tokio::time::timeout(time, caught).await {
+                    Ok(result) => unwound(result),
+                    Err(_) => Err(Failure::timed_out(time)),
+                },
+            }
+        };
+        tokio::select! {
+            biased;
+            result = handled => Ended::Returned(result),
+            () = lost, if self.lost_lease == LostLease::Cancel => Ended::LeaseLost,
+            () = self.abort.cancelled() => Ended::Aborted,
+        }
+    }
+}
+
+impl<H: Handler> sealed::Sealed for H {}
+
+impl<H: Handler> Work for H {
+    async fn work(&self, deliveries: Vec<Delivery<()>>, rules: &Rules) -> Worked {
+        let mut handled = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            let (incoming, span) = rules.begin(delivery);
+            let copy = incoming.clone();
+            // Lazy, so that the handler's own call runs in the context too, and may panic.
+            let handling =
+                async move { self.handle(copy).await }.with_context(span.context().clone());
+            let lease = incoming.lease().clone();
+            let ended = rules.run(handling, async move { lease.lost().await }).await;
+            handled.push(Handled {
+                incoming,
+                ended,
+                span: Some(span),
+                closed_span: None,
+            });
+        }
+        Worked {
+            handled,
+            batch: None,
+        }
+    }
+}
+
+fn unwound(
+    caught: Result<Result<(), Failure>, Box<dyn std::any::Any + Send>>,
+) -> Result<(), Failure> {
+    caught.unwrap_or_else(|payload| Err(Failure::panicked(&*payload)))
+}
