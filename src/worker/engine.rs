@@ -61,10 +61,8 @@ impl<S: Source, W: Work> Engine<S, W> {
                 failures.extend(error(&handled).map(|error| error.error_type().to_owned()));
             }
             let lane = handled.incoming.lane();
-            let decision = match stopped.behind(lane) {
-                Some(settlement) => Some(Decision::plain(settlement)),
-                None => self.decide(&handled, batch.as_ref()).await,
-            };
+            let behind = stopped.behind(lane);
+            let decision = self.decide(&handled, behind, batch.as_ref()).await;
             stopped.note(lane, decision.as_ref().map(|decision| &decision.settle));
             match decision {
                 Some(decision) if matches!(decision.settle, Settlement::Nack { .. }) => {
@@ -90,11 +88,20 @@ impl<S: Source, W: Work> Engine<S, W> {
         }
     }
 
-    /// What becomes of a delivery; `None` where the lease is lost and nothing is settled.
-    async fn decide(&self, handled: &Handled, batch: Option<&ProcessSpan>) -> Option<Decision> {
+    /// What becomes of a delivery, where it does not go `behind` another of its lane; `None` where
+    /// the lease is lost and nothing is settled.
+    async fn decide(
+        &self,
+        handled: &Handled,
+        behind: Option<Settlement>,
+        batch: Option<&ProcessSpan>,
+    ) -> Option<Decision> {
         let incoming = &handled.incoming;
         if incoming.lease().is_lost() {
             return None;
+        }
+        if let Some(settlement) = behind {
+            return Some(Decision::plain(settlement));
         }
         let settlement = self
             .retrying

@@ -1,0 +1,155 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use fastrand::Rng;
+use tokio::time::Instant;
+use tracehop::worker::Incoming;
+
+/// What happened so far, and what of it must not have.
+#[derive(Clone)]
+pub struct World(Arc<Mutex<State>>);
+
+pub struct State {
+    pub rng: Rng,
+    pub violations: Vec<String>,
+    pub journal: Vec<String>,
+    started: Instant,
+    /// What each delivery was answered with by its handler: message id and attempt.
+    answers: BTreeMap<(String, u32), Answer>,
+    /// The lanes in which a handler runs.
+    busy: BTreeSet<String>,
+    /// The last message of each lane whose first handling has begun.
+    furthest: BTreeMap<String, u32>,
+    handled: BTreeSet<String>,
+    pub succeeded: BTreeSet<String>,
+    pub discarded: BTreeSet<String>,
+    /// How many handlers, and processings within them, have begun.
+    pub invocations: usize,
+}
+
+/// What a handler said of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Success,
+    Failure,
+    Reject,
+}
+
+impl World {
+    pub fn new(rng: Rng) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            rng,
+            violations: Vec::new(),
+            journal: Vec::new(),
+            started: Instant::now(),
+            answers: BTreeMap::new(),
+            busy: BTreeSet::new(),
+            furthest: BTreeMap::new(),
+            handled: BTreeSet::new(),
+            succeeded: BTreeSet::new(),
+            discarded: BTreeSet::new(),
+            invocations: 0,
+        })))
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    pub fn check(&self, holds: bool, otherwise: impl FnOnce() -> String) {
+        if !holds {
+            let mut state = self.lock();
+            let at = state.started.elapsed();
+            state
+                .violations
+                .push(format!("after {at:?}: {}", otherwise()));
+        }
+    }
+
+    pub fn note(&self, event: &str) {
+        let mut state = self.lock();
+        let at = state.started.elapsed().as_millis();
+        state.journal.push(format!("{at} {event}"));
+    }
+
+    /// A handler begins with these messages; it ends when the answer is dropped.
+    pub fn begin(&self, messages: &[Incoming]) -> Handling {
+        let mut lanes = BTreeSet::new();
+        for message in messages {
+            self.note(&format!(
+                "handle {} attempt {}",
+                id(message),
+                message.attempt()
+            ));
+            if let Some(lane) = lane(message) {
+                lanes.insert(lane);
+            }
+            self.first(message);
+            // What is not answered otherwise was cancelled, or has panicked.
+            self.answer(message, Answer::Failure);
+        }
+        for lane in &lanes {
+            let free = self.lock().busy.insert(lane.clone());
+            self.check(free, || format!("two handlers at a time in lane {lane}"));
+        }
+        self.lock().invocations += 1;
+        Handling {
+            world: self.clone(),
+            lanes,
+        }
+    }
+
+    fn first(&self, message: &Incoming) {
+        let first = self.lock().handled.insert(id(message));
+        if let (true, Some(lane)) = (first, lane(message)) {
+            let number = number(message);
+            let before = self.lock().furthest.insert(lane.clone(), number);
+            let in_order = before.is_none_or(|before| before < number);
+            self.check(in_order, || {
+                format!("lane {lane}: {number} began after {before:?}")
+            });
+        }
+    }
+
+    pub fn answer(&self, message: &Incoming, answer: Answer) {
+        let mut state = self.lock();
+        if answer == Answer::Success {
+            state.succeeded.insert(id(message));
+        }
+        state
+            .answers
+            .insert((id(message), message.attempt()), answer);
+    }
+
+    pub fn answered(&self, id: &str, attempt: u32) -> Option<Answer> {
+        self.lock().answers.get(&(id.to_owned(), attempt)).copied()
+    }
+}
+
+/// A handler that runs.
+pub struct Handling {
+    world: World,
+    lanes: BTreeSet<String>,
+}
+
+impl Drop for Handling {
+    fn drop(&mut self) {
+        let mut state = self.world.lock();
+        for lane in &self.lanes {
+            state.busy.remove(lane);
+        }
+    }
+}
+
+fn id(message: &Incoming) -> String {
+    message.id().unwrap().to_owned()
+}
+
+fn number(message: &Incoming) -> u32 {
+    message.text().unwrap().parse().unwrap()
+}
+
+fn lane(message: &Incoming) -> Option<String> {
+    let name = message.lane()?.name();
+    Some(String::from_utf8(name.to_vec()).unwrap())
+}
