@@ -1,0 +1,89 @@
+//! What a worker must do on every broker: one function a behaviour, each on a queue of its own.
+//!
+//! A broker comes as a [`Fixture`]. The checks panic where a behaviour is missing. They use
+//! tokio's clock, paused or not; the functions are independent, so a test may run them one by one
+//! or side by side.
+
+mod batches;
+mod context;
+mod journal;
+mod order;
+mod settling;
+mod shutdown;
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::contract::{Sink, Source};
+use crate::telemetry::Instrumentation;
+use crate::worker::{Backoff, Work, Worker};
+
+pub use batches::{a_batch_settles_by_verdict_and_then_by_result, a_lane_comes_in_runs_to_a_batch};
+pub use context::{
+    a_retry_links_to_the_attempt_before, context_and_baggage_reach_the_handler,
+    what_a_message_carries_arrives,
+};
+pub use order::{
+    a_slow_message_holds_back_no_other, lanes_are_handled_in_order_one_at_a_time,
+    no_more_handlers_run_than_allowed,
+};
+pub use settling::{
+    a_failure_comes_again_with_its_attempt_counted, a_handler_chooses_when_its_message_comes_again,
+    a_lost_lease_cancels_the_handler_and_settles_nothing, a_panic_and_a_timeout_come_again,
+    a_rejected_message_becomes_a_dead_letter, a_success_is_acked,
+    the_last_attempt_makes_a_dead_letter,
+};
+pub use shutdown::{
+    a_dropped_worker_loses_nothing, a_paused_worker_takes_nothing, the_drain_lets_handlers_finish,
+    what_the_drain_time_cuts_off_comes_again,
+};
+
+/// A broker that the suite can run on.
+pub trait Fixture: Send + Sync + 'static {
+    /// What its workers read from.
+    type Source: Source;
+    /// What its messages are sent with.
+    type Sink: Sink;
+
+    /// Makes an empty queue with a name of its own, and answers the name.
+    fn make_queue(&self, kind: QueueKind) -> impl Future<Output = String> + Send;
+
+    /// A consumer of a queue.
+    fn source(&self, queue: &str) -> Self::Source;
+
+    /// A producer to a queue.
+    fn sink(&self, queue: &str) -> Self::Sink;
+
+    /// What sources and sinks write spans with; the workers use it too. It is to record spans.
+    fn instrumentation(&self) -> Instrumentation;
+
+    /// Within how long what a dead worker held comes again, at most.
+    fn redelivery(&self) -> Duration;
+
+    /// Takes the lease of a message away from its worker, where that can be brought about; says
+    /// whether it was. Provided: it cannot.
+    fn revoke(&self, _queue: &str, _message_id: &str) -> impl Future<Output = bool> + Send {
+        async { false }
+    }
+}
+
+/// What a check needs of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueKind {
+    /// Messages without lanes.
+    Plain,
+    /// The groups of messages are lanes.
+    Lanes,
+}
+
+/// How long a check waits for anything before it gives up.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A worker that fails over quickly.
+fn worker<F: Fixture, W: Work>(fixture: &F, queue: &str, work: W) -> Worker<F::Source, W> {
+    let second = Duration::from_secs(1);
+    Worker::new(fixture.source(queue), work)
+        .backoff(Backoff::new(second, second))
+        .drain(Duration::from_secs(10))
+        .instrumentation(fixture.instrumentation())
+}

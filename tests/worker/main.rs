@@ -1,0 +1,6 @@
+//! The worker, on the memory broker.
+
+#![cfg(feature = "testing")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod conformance;
