@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::queue::{Clock, Queue};
+use super::state::State;
 use super::{MemorySink, MemorySource};
 use crate::contract::Message;
 use crate::telemetry::Instrumentation;
@@ -58,7 +59,7 @@ impl MemoryBroker {
 
     /// How many messages wait in a queue, delayed ones included.
     pub fn waiting(&self, queue: &str) -> usize {
-        self.queue(queue).read(|state| state.waiting())
+        self.queue(queue).read(State::waiting)
     }
 
     /// The ids of the messages that are handed over and not settled, oldest delivery first.

@@ -41,9 +41,10 @@ impl MemorySink {
                 .queue
                 .error(Operation::Send, ErrorKind::Unavailable, why));
         }
-        let mut sent = Sent::default();
-        sent.message_id = Some(self.queue.add(message));
-        Ok(sent)
+        Ok(Sent {
+            message_id: Some(self.queue.add(message)),
+            ..Sent::default()
+        })
     }
 
     /// Writes the context of the send onto the message: over what stands there, or around what

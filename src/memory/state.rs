@@ -30,7 +30,7 @@ pub(super) struct Handed {
 }
 
 /// How a delivery leaves the consumer's hands.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Fate {
     /// For good.
     Gone,
@@ -92,7 +92,7 @@ struct Run {
 
 #[derive(Debug)]
 enum Timer {
-    Appear(Stored),
+    Appear(Box<Stored>),
     Resume(Lane),
     Return(u64),
 }
@@ -129,7 +129,7 @@ impl State {
             attempts: 0,
         };
         match delay {
-            Some(delay) if !delay.is_zero() => self.after(now + delay, Timer::Appear(stored)),
+            Some(delay) if !delay.is_zero() => self.appear(now + delay, stored),
             _ => self.wait(stored),
         }
         id
@@ -277,7 +277,7 @@ impl State {
                 break;
             }
             match entry.remove() {
-                Timer::Appear(stored) => self.wait(stored),
+                Timer::Appear(stored) => self.wait(*stored),
                 Timer::Resume(lane) => self.waiting.resume(&lane),
                 Timer::Return(tag) => self.come_back(tag, now),
             }
@@ -318,7 +318,7 @@ impl State {
         match stored.lane.clone() {
             Some(lane) => self.leave_lane(Some(&lane), Some(stored), due, now),
             None => match due {
-                Some(due) => self.after(due, Timer::Appear(stored)),
+                Some(due) => self.appear(due, stored),
                 None => self.waiting.push(None, stored),
             },
         }
@@ -362,6 +362,10 @@ impl State {
     fn wait(&mut self, stored: Stored) {
         let lane = stored.lane.clone();
         self.waiting.push(lane.as_ref(), stored);
+    }
+
+    fn appear(&mut self, due: Instant, stored: Stored) {
+        self.after(due, Timer::Appear(Box::new(stored)));
     }
 
     fn after(&mut self, due: Instant, timer: Timer) {

@@ -1,5 +1,4 @@
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -85,12 +84,8 @@ impl<S: Sink> Publish for S {
     }
 }
 
-fn enqueued<S: Sink>(
-    sink: &S,
-    message: Message,
-    parent: &Context,
-) -> impl Future<Output = Result<()>> + Send {
-    async move { sink.enqueue(message, parent).await?.await.map(drop) }
+async fn enqueued<S: Sink>(sink: &S, message: Message, parent: &Context) -> Result<()> {
+    sink.enqueue(message, parent).await?.await.map(drop)
 }
 
 fn letter(incoming: &Incoming, reason: &str, process: &Context) -> Message {

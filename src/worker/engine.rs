@@ -70,13 +70,14 @@ impl<S: Source, W: Work> Engine<S, W> {
                 }
                 decision => {
                     self.finish(receipt, handled, decision, batch.as_ref())
-                        .await
+                        .await;
                 }
             }
         }
         // Last first, so that a broker that takes them back one by one has each in its place.
         for (receipt, handled, decision) in again.into_iter().rev() {
-            self.finish(receipt, handled, Some(decision), batch.as_ref())
+            let decision = Some(decision);
+            self.finish(receipt, handled, decision, batch.as_ref())
                 .await;
         }
         if let Some(batch) = batch {

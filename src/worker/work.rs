@@ -99,7 +99,7 @@ impl Rules {
     ) -> Ended {
         // Unwind safe: of what the handler shares with others the worker reads nothing.
         let caught = AssertUnwindSafe(handler).catch_unwind();
-        let handled = async {
+        let returned = async {
             match self.timeout {
                 None => unwound(caught.await),
                 Some(time) => match tokio::time::timeout(time, caught).await {
@@ -110,7 +110,7 @@ impl Rules {
         };
         tokio::select! {
             biased;
-            result = handled => Ended::Returned(result),
+            result = returned => Ended::Returned(result),
             () = lost, if self.lost_lease == LostLease::Cancel => Ended::LeaseLost,
             () = self.abort.cancelled() => Ended::Aborted,
         }

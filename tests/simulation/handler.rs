@@ -8,11 +8,11 @@ use tracehop::worker::{Batch, Failure, Handler, Incoming};
 use crate::plan::millis;
 use crate::world::{Answer, World};
 
-pub const PLANNED: &str = "a planned panic";
+pub(crate) const PLANNED: &str = "a planned panic";
 
 /// A handler whose behaviour is drawn, message by message.
 #[derive(Clone)]
-pub struct Drawn {
+pub(crate) struct Drawn {
     world: World,
     /// From then on everything succeeds.
     calm: Arc<AtomicBool>,
@@ -31,7 +31,7 @@ enum Behaviour {
 }
 
 impl Drawn {
-    pub fn new(world: World, calm: Arc<AtomicBool>, concurrency: usize) -> Self {
+    pub(crate) fn new(world: World, calm: Arc<AtomicBool>, concurrency: usize) -> Self {
         Self {
             world,
             calm,
@@ -93,7 +93,7 @@ impl Drawn {
     }
 
     /// Marks some items, processes some in spans of their own, and leaves some to the result.
-    pub async fn handle_batch(self, batch: Batch) -> Result<(), Failure> {
+    pub(crate) async fn handle_batch(self, batch: Batch) -> Result<(), Failure> {
         let _running = self.enter();
         let messages: Vec<Incoming> = batch.iter().map(|item| Incoming::clone(item)).collect();
         let _handling = self.world.begin(&messages);

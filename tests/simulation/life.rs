@@ -15,17 +15,17 @@ use crate::world::World;
 
 /// Where workers live.
 #[derive(Clone)]
-pub struct Place {
-    pub broker: MemoryBroker,
-    pub world: World,
-    pub instrumentation: Instrumentation,
-    pub plan: Arc<Plan>,
-    pub calm: Arc<AtomicBool>,
+pub(crate) struct Place {
+    pub(crate) broker: MemoryBroker,
+    pub(crate) world: World,
+    pub(crate) instrumentation: Instrumentation,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) calm: Arc<AtomicBool>,
 }
 
 impl Place {
     /// Runs a worker from its start to its end; `done` ends it before its time.
-    pub async fn live(&self, life: &Life, done: impl Future<Output = ()>) -> Outcome {
+    pub(crate) async fn live(&self, life: &Life, done: impl Future<Output = ()>) -> Outcome {
         let handler = Drawn::new(self.world.clone(), Arc::clone(&self.calm), life.concurrency);
         match life.batch {
             None => self.run(life, handler, done).await,

@@ -12,6 +12,7 @@ mod spans;
 mod watched;
 mod world;
 
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use scenario::Outcome;
@@ -82,10 +83,8 @@ fn report(mut failures: Vec<(u64, Vec<String>)>, of: u64) -> String {
     failures.sort();
     let mut report = format!("{} of {of} seeds failed\n", failures.len());
     for (seed, violations) in failures.iter().take(5) {
-        report += &format!(
-            "TRACEHOP_SEED={seed} replays: {}\n",
-            violations.join("\n    ")
-        );
+        let violations = violations.join("\n    ");
+        let _ = writeln!(report, "TRACEHOP_SEED={seed} replays: {violations}");
     }
     report
 }

@@ -3,47 +3,47 @@ use std::time::Duration;
 use fastrand::Rng;
 use tracehop::worker::LostLease;
 
-pub const QUEUE: &str = "work";
-pub const DEAD: &str = "dead";
+pub(crate) const QUEUE: &str = "work";
+pub(crate) const DEAD: &str = "dead";
 
 /// What one seed brings about.
 #[derive(Debug)]
-pub struct Plan {
-    pub visibility: Duration,
-    pub max_receives: Option<u32>,
-    pub lost_lease: LostLease,
-    pub reject: Reject,
+pub(crate) struct Plan {
+    pub(crate) visibility: Duration,
+    pub(crate) max_receives: Option<u32>,
+    pub(crate) lost_lease: LostLease,
+    pub(crate) reject: Reject,
     /// When each message is sent, and in which lane.
-    pub messages: Vec<(Duration, Option<u8>)>,
+    pub(crate) messages: Vec<(Duration, Option<u8>)>,
     /// What workers do one after another, for each of the tracks that run side by side.
-    pub tracks: Vec<Vec<Life>>,
-    pub faults: Vec<(Duration, Fault)>,
+    pub(crate) tracks: Vec<Vec<Life>>,
+    pub(crate) faults: Vec<(Duration, Fault)>,
 }
 
 /// One worker from its start to its end.
 #[derive(Clone, Debug)]
-pub struct Life {
-    pub concurrency: usize,
-    pub batch: Option<(usize, Duration)>,
-    pub drain: Duration,
-    pub timeout: Option<Duration>,
-    pub max_attempts: Option<u32>,
-    pub lives_for: Duration,
+pub(crate) struct Life {
+    pub(crate) concurrency: usize,
+    pub(crate) batch: Option<(usize, Duration)>,
+    pub(crate) drain: Duration,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) max_attempts: Option<u32>,
+    pub(crate) lives_for: Duration,
     /// It is shut down, or else dropped.
-    pub shutdown: bool,
+    pub(crate) shutdown: bool,
     /// When it is paused, and for how long.
-    pub pause: Option<(Duration, Duration)>,
+    pub(crate) pause: Option<(Duration, Duration)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reject {
+pub(crate) enum Reject {
     Broker,
     To,
     Discard,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub enum Fault {
+pub(crate) enum Fault {
     RevokeOne,
     RevokeAll,
     FailSettles(usize),
@@ -52,7 +52,7 @@ pub enum Fault {
 }
 
 impl Plan {
-    pub fn draw(rng: &mut Rng) -> Self {
+    pub(crate) fn draw(rng: &mut Rng) -> Self {
         let finish = maybe(rng, 4);
         let tracks: Vec<Vec<Life>> = (0..rng.usize(1..3))
             .map(|_| (0..rng.usize(1..4)).map(|_| Life::draw(rng)).collect())
@@ -106,7 +106,7 @@ impl Life {
     }
 
     /// One that handles whatever is left.
-    pub fn last() -> Self {
+    pub(crate) fn last() -> Self {
         Self {
             concurrency: 4,
             batch: None,
@@ -120,7 +120,7 @@ impl Life {
     }
 
     /// The most deliveries that it may hold.
-    pub fn slots(&self) -> usize {
+    pub(crate) fn slots(&self) -> usize {
         self.concurrency * self.batch.map_or(1, |(most, _)| most)
     }
 }
@@ -162,6 +162,6 @@ fn seconds(rng: &mut Rng, range: std::ops::Range<u64>) -> Duration {
     Duration::from_secs(rng.u64(range))
 }
 
-pub fn millis(rng: &mut Rng, range: std::ops::Range<u64>) -> Duration {
+pub(crate) fn millis(rng: &mut Rng, range: std::ops::Range<u64>) -> Duration {
     Duration::from_millis(rng.u64(range))
 }

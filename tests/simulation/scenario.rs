@@ -15,27 +15,27 @@ use crate::spans::Spans;
 use crate::world::World;
 
 /// What a seed led to.
-pub struct Report {
-    pub violations: Vec<String>,
-    pub journal: Vec<String>,
-    pub outcome: Outcome,
+pub(crate) struct Report {
+    pub(crate) violations: Vec<String>,
+    pub(crate) journal: Vec<String>,
+    pub(crate) outcome: Outcome,
 }
 
 /// How often the things happened that the simulation is about.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Outcome {
-    pub drained: usize,
-    pub abandoned: usize,
-    pub dropped: usize,
-    pub lost_leases: usize,
-    pub failed_settles: usize,
-    pub dead: usize,
-    pub discarded: usize,
+pub(crate) struct Outcome {
+    pub(crate) drained: usize,
+    pub(crate) abandoned: usize,
+    pub(crate) dropped: usize,
+    pub(crate) lost_leases: usize,
+    pub(crate) failed_settles: usize,
+    pub(crate) dead: usize,
+    pub(crate) discarded: usize,
 }
 
 impl Outcome {
     /// What never happened.
-    pub fn dull(&self) -> Vec<&'static str> {
+    pub(crate) fn dull(&self) -> Vec<&'static str> {
         let counts = [
             ("drained", self.drained),
             ("abandoned", self.abandoned),
@@ -66,7 +66,7 @@ impl Add for Outcome {
     }
 }
 
-pub fn run(seed: u64) -> Report {
+pub(crate) fn run(seed: u64) -> Report {
     // The backoff's jitter is drawn from the thread's own generator.
     fastrand::seed(seed);
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -11,7 +11,7 @@ use tracehop::telemetry::Instrumentation;
 
 /// Counts spans as they start and end.
 #[derive(Clone, Debug, Default)]
-pub struct Spans(Arc<Mutex<Counts>>);
+pub(crate) struct Spans(Arc<Mutex<Counts>>);
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -22,7 +22,7 @@ struct Counts {
 }
 
 impl Spans {
-    pub fn instrumentation(&self) -> Instrumentation {
+    pub(crate) fn instrumentation(&self) -> Instrumentation {
         let provider = SdkTracerProvider::builder()
             .with_resource(Resource::builder_empty().build())
             .with_span_processor(self.clone())
@@ -34,17 +34,17 @@ impl Spans {
     }
 
     /// Spans that have not ended.
-    pub fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.0.lock().unwrap().open.len()
     }
 
     /// Ends without a beginning: a second end, or a foreign span.
-    pub fn ended_twice(&self) -> usize {
+    pub(crate) fn ended_twice(&self) -> usize {
         self.0.lock().unwrap().ended_twice
     }
 
     /// Process spans.
-    pub fn processed(&self) -> usize {
+    pub(crate) fn processed(&self) -> usize {
         self.0.lock().unwrap().processed
     }
 }

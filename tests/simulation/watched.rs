@@ -11,7 +11,7 @@ use crate::plan::Reject;
 use crate::world::{Answer, World};
 
 /// The memory source, with an eye on what the worker does with it.
-pub struct Watched {
+pub(crate) struct Watched {
     source: MemorySource,
     world: World,
     reject: Reject,
@@ -20,8 +20,8 @@ pub struct Watched {
     held: Arc<AtomicUsize>,
 }
 
-pub struct Receipt {
-    receipt: MemoryReceipt,
+pub(crate) struct Receipt {
+    inner: MemoryReceipt,
     id: String,
     attempt: u32,
     lease: Lease,
@@ -29,7 +29,7 @@ pub struct Receipt {
 }
 
 impl Watched {
-    pub fn new(
+    pub(crate) fn new(
         source: MemorySource,
         world: World,
         reject: Reject,
@@ -52,7 +52,7 @@ impl Watched {
             format!("{held} deliveries held instead of {}", self.slots)
         });
         let receipt = Receipt {
-            receipt: delivery.receipt,
+            inner: delivery.receipt,
             id: delivery.message.properties.message_id.clone().unwrap(),
             attempt: delivery.attempt,
             lease: delivery.lease.clone(),
@@ -116,7 +116,7 @@ impl Source for Watched {
         let answer = self.world.answered(id, *attempt);
         let discarded = how == Settlement::Ack && answer != Some(Answer::Success);
         let id = id.clone();
-        let settled = self.source.settle(receipt.receipt, how).await?;
+        let settled = self.source.settle(receipt.inner, how).await?;
         if settled == Settled::Done && discarded && self.reject == Reject::Discard {
             self.world.lock().discarded.insert(id);
         }

@@ -7,12 +7,12 @@ use tracehop::worker::Incoming;
 
 /// What happened so far, and what of it must not have.
 #[derive(Clone)]
-pub struct World(Arc<Mutex<State>>);
+pub(crate) struct World(Arc<Mutex<State>>);
 
-pub struct State {
-    pub rng: Rng,
-    pub violations: Vec<String>,
-    pub journal: Vec<String>,
+pub(crate) struct State {
+    pub(crate) rng: Rng,
+    pub(crate) violations: Vec<String>,
+    pub(crate) journal: Vec<String>,
     started: Instant,
     /// What each delivery was answered with by its handler: message id and attempt.
     answers: BTreeMap<(String, u32), Answer>,
@@ -21,22 +21,22 @@ pub struct State {
     /// The last message of each lane whose first handling has begun.
     furthest: BTreeMap<String, u32>,
     handled: BTreeSet<String>,
-    pub succeeded: BTreeSet<String>,
-    pub discarded: BTreeSet<String>,
+    pub(crate) succeeded: BTreeSet<String>,
+    pub(crate) discarded: BTreeSet<String>,
     /// How many handlers, and processings within them, have begun.
-    pub invocations: usize,
+    pub(crate) invocations: usize,
 }
 
 /// What a handler said of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     Success,
     Failure,
     Reject,
 }
 
 impl World {
-    pub fn new(rng: Rng) -> Self {
+    pub(crate) fn new(rng: Rng) -> Self {
         Self(Arc::new(Mutex::new(State {
             rng,
             violations: Vec::new(),
@@ -52,11 +52,11 @@ impl World {
         })))
     }
 
-    pub fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
 
-    pub fn check(&self, holds: bool, otherwise: impl FnOnce() -> String) {
+    pub(crate) fn check(&self, holds: bool, otherwise: impl FnOnce() -> String) {
         if !holds {
             let mut state = self.lock();
             let at = state.started.elapsed();
@@ -66,14 +66,14 @@ impl World {
         }
     }
 
-    pub fn note(&self, event: &str) {
+    pub(crate) fn note(&self, event: &str) {
         let mut state = self.lock();
         let at = state.started.elapsed().as_millis();
         state.journal.push(format!("{at} {event}"));
     }
 
     /// A handler begins with these messages; it ends when the answer is dropped.
-    pub fn begin(&self, messages: &[Incoming]) -> Handling {
+    pub(crate) fn begin(&self, messages: &[Incoming]) -> Handling {
         let mut lanes = BTreeSet::new();
         for message in messages {
             self.note(&format!(
@@ -111,7 +111,7 @@ impl World {
         }
     }
 
-    pub fn answer(&self, message: &Incoming, answer: Answer) {
+    pub(crate) fn answer(&self, message: &Incoming, answer: Answer) {
         let mut state = self.lock();
         if answer == Answer::Success {
             state.succeeded.insert(id(message));
@@ -121,13 +121,13 @@ impl World {
             .insert((id(message), message.attempt()), answer);
     }
 
-    pub fn answered(&self, id: &str, attempt: u32) -> Option<Answer> {
+    pub(crate) fn answered(&self, id: &str, attempt: u32) -> Option<Answer> {
         self.lock().answers.get(&(id.to_owned(), attempt)).copied()
     }
 }
 
 /// A handler that runs.
-pub struct Handling {
+pub(crate) struct Handling {
     world: World,
     lanes: BTreeSet<String>,
 }

@@ -3,4 +3,11 @@
 #![cfg(feature = "testing")]
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod bench;
 mod conformance;
+mod health;
+mod memory;
+mod middleware;
+mod running;
+mod spans;
+mod trouble;

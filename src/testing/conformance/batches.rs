@@ -29,10 +29,10 @@ pub async fn a_batch_settles_by_verdict_and_then_by_result<F: Fixture>(fixture: 
                     _ => {}
                 }
             }
-            match batch.iter().any(|item| item.attempt() == 1) {
-                true => Err(Failure::new("those without a verdict")),
-                false => Ok(()),
+            if batch.iter().any(|item| item.attempt() == 1) {
+                return Err(Failure::new("those without a verdict"));
             }
+            Ok(())
         }
     };
     let batches = Batches::of(4, handler).linger(Duration::from_secs(2));
@@ -62,9 +62,9 @@ pub async fn a_lane_comes_in_runs_to_a_batch<F: Fixture>(fixture: &F) {
     let batches = Batches::of(3, handler);
     run(worker(fixture, &queue, batches), journal.has(16)).await;
     for lane in ["a", "b"] {
-        let mut handled = journal.texts();
-        handled.retain(|text| text.starts_with(lane));
+        let mut texts = journal.texts();
+        texts.retain(|text| text.starts_with(lane));
         let expected: Vec<String> = (0..8).map(|number| format!("{lane}{number}")).collect();
-        assert_eq!(handled, expected);
+        assert_eq!(texts, expected);
     }
 }

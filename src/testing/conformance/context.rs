@@ -6,7 +6,7 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Context, KeyValue};
 
-use super::journal::{Journal, run, text};
+use super::journal::{Journal, recorded, run, text};
 use super::settling::{recording, sent};
 use super::{Fixture, QueueKind, worker};
 use crate::contract::{Message, Sink, Value};
@@ -34,14 +34,14 @@ pub async fn context_and_baggage_reach_the_handler<F: Fixture>(fixture: &F) {
     confirm.expect("it is enqueued").await.expect("it is sent");
 
     let (journal, seen) = (Journal::new(), Arc::new(Mutex::new(None)));
-    let (records, sees) = (journal.clone(), Arc::clone(&seen));
+    let (records, contexts) = (journal.clone(), Arc::clone(&seen));
     let handler = move |incoming: Incoming| {
         // The context is current in the call itself as in what it awaits.
         let called_in = Context::current();
-        let (records, sees) = (records.clone(), Arc::clone(&sees));
+        let (records, contexts) = (records.clone(), Arc::clone(&contexts));
         async move {
             tokio::task::yield_now().await;
-            *sees.lock().expect("nobody panicked") = Some((called_in, Context::current()));
+            *contexts.lock().expect("nobody panicked") = Some((called_in, Context::current()));
             records.record(&incoming);
             Ok(())
         }
@@ -71,18 +71,17 @@ pub async fn context_and_baggage_reach_the_handler<F: Fixture>(fixture: &F) {
 pub async fn a_retry_links_to_the_attempt_before<F: Fixture>(fixture: &F) {
     let queue = sent(fixture, "x").await;
     let (journal, spans) = (Journal::new(), Arc::new(Mutex::new(Vec::new())));
-    let (records, sees) = (journal.clone(), Arc::clone(&spans));
-    let handler = move |incoming: Incoming| {
+    let contexts = Arc::clone(&spans);
+    let handler = recorded(&journal, move |incoming: Incoming| {
         let span = Context::current().span().span_context().clone();
-        sees.lock().expect("nobody panicked").push(span);
-        records.record(&incoming);
+        contexts.lock().expect("nobody panicked").push(span);
         async move {
             match incoming.attempt() {
                 1 => Err(Failure::new("once")),
                 _ => Ok(()),
             }
         }
-    };
+    });
     run(worker(fixture, &queue, handler), journal.has(2)).await;
     let first = spans.lock().expect("nobody panicked")[0].clone();
     let entries = journal.entries();

@@ -90,6 +90,18 @@ impl Journal {
     }
 }
 
+/// A handler that puts each message on record before it handles it.
+pub(super) fn recorded<Handling>(
+    journal: &Journal,
+    handler: impl Fn(Incoming) -> Handling + Send + Sync + 'static,
+) -> impl Fn(Incoming) -> Handling + Send + Sync + 'static {
+    let journal = journal.clone();
+    move |incoming| {
+        journal.record(&incoming);
+        handler(incoming)
+    }
+}
+
 /// Runs a worker until `done`, and expects it to drain completely.
 pub(super) async fn run<S: Source, W: Work>(
     worker: Worker<S, W>,

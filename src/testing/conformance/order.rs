@@ -33,12 +33,12 @@ pub async fn lanes_are_handled_in_order_one_at_a_time<F: Fixture>(fixture: &F) {
     };
     run(worker(fixture, &queue, handler), journal.has(20)).await;
     for lane in LANES {
-        let mut handled: Vec<String> = journal.texts();
-        handled.retain(|text| text.starts_with(lane));
+        let mut texts: Vec<String> = journal.texts();
+        texts.retain(|text| text.starts_with(lane));
         // A failure comes again before its successors.
-        handled.dedup();
+        texts.dedup();
         let expected: Vec<String> = (0..6).map(|number| format!("{lane}{number}")).collect();
-        assert_eq!(handled, expected);
+        assert_eq!(texts, expected);
     }
 }
 
@@ -46,14 +46,14 @@ pub async fn lanes_are_handled_in_order_one_at_a_time<F: Fixture>(fixture: &F) {
 pub async fn a_slow_message_holds_back_no_other<F: Fixture>(fixture: &F) {
     let queue = filled(fixture, QueueKind::Plain, &["slow", "fast", "more"], 7).await;
     let finished = Journal::new();
-    let (finishes, others) = (finished.clone(), finished.clone());
+    let (records, others) = (finished.clone(), finished.clone());
     let handler = move |incoming: Incoming| {
-        let (finishes, others) = (finishes.clone(), others.clone());
+        let (records, others) = (records.clone(), others.clone());
         async move {
             if text(&incoming) == "slow0" {
                 others.has(20).await;
             }
-            finishes.record(&incoming);
+            records.record(&incoming);
             Ok(())
         }
     };

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::journal::{Journal, run, text};
+use super::journal::{Journal, recorded, run, text};
 use super::{Fixture, LIMIT, QueueKind, worker};
 use crate::contract::{Message, Sink, SinkExt, Value};
 use crate::worker::{DeadLetter, Failure, Incoming};
@@ -32,17 +32,12 @@ pub async fn a_success_is_acked<F: Fixture>(fixture: &F) {
 pub async fn a_failure_comes_again_with_its_attempt_counted<F: Fixture>(fixture: &F) {
     let queue = sent(fixture, "x").await;
     let journal = Journal::new();
-    let records = journal.clone();
-    let handler = move |incoming: Incoming| {
-        let records = records.clone();
-        async move {
-            records.record(&incoming);
-            if incoming.attempt() < 3 {
-                text(&incoming).parse::<u32>()?;
-            }
-            Ok(())
+    let handler = recorded(&journal, |incoming: Incoming| async move {
+        if incoming.attempt() < 3 {
+            text(&incoming).parse::<u32>()?;
         }
-    };
+        Ok(())
+    });
     run(worker(fixture, &queue, handler), journal.has(3)).await;
     let attempts: Vec<u32> = journal
         .entries()
@@ -56,18 +51,14 @@ pub async fn a_failure_comes_again_with_its_attempt_counted<F: Fixture>(fixture:
 pub async fn a_panic_and_a_timeout_come_again<F: Fixture>(fixture: &F) {
     let queue = sent(fixture, "x").await;
     let journal = Journal::new();
-    let records = journal.clone();
-    let handler = move |incoming: Incoming| {
-        let records = records.clone();
-        async move {
-            records.record(&incoming);
-            match incoming.attempt() {
-                1 => panic!("a panic of the conformance suite"),
-                2 => Ok(sleep(LIMIT).await),
-                _ => Ok(()),
-            }
+    let handler = recorded(&journal, |incoming: Incoming| async move {
+        match incoming.attempt() {
+            1 => panic!("a panic of the conformance suite"),
+            2 => sleep(LIMIT).await,
+            _ => {}
         }
-    };
+        Ok(())
+    });
     let worker = worker(fixture, &queue, handler).timeout(Duration::from_millis(500));
     run(worker, journal.has(3)).await;
 }
@@ -76,17 +67,12 @@ pub async fn a_panic_and_a_timeout_come_again<F: Fixture>(fixture: &F) {
 pub async fn a_handler_chooses_when_its_message_comes_again<F: Fixture>(fixture: &F) {
     let queue = sent(fixture, "x").await;
     let journal = Journal::new();
-    let records = journal.clone();
-    let handler = move |incoming: Incoming| {
-        let records = records.clone();
-        async move {
-            records.record(&incoming);
-            match incoming.attempt() {
-                1 => Err(Failure::retry_after(Duration::from_secs(3))),
-                _ => Ok(()),
-            }
+    let handler = recorded(&journal, |incoming: Incoming| async move {
+        match incoming.attempt() {
+            1 => Err(Failure::retry_after(Duration::from_secs(3))),
+            _ => Ok(()),
         }
-    };
+    });
     run(worker(fixture, &queue, handler), journal.has(2)).await;
     let entries = journal.entries();
     let waited = entries[1].at - entries[0].at;
@@ -127,17 +113,12 @@ pub async fn the_last_attempt_makes_a_dead_letter<F: Fixture>(fixture: &F) {
 pub async fn a_lost_lease_cancels_the_handler_and_settles_nothing<F: Fixture>(fixture: &F) {
     let queue = sent(fixture, "x").await;
     let journal = Journal::new();
-    let records = journal.clone();
-    let handler = move |incoming: Incoming| {
-        let records = records.clone();
-        async move {
-            records.record(&incoming);
-            if incoming.attempt() == 1 {
-                sleep(2 * LIMIT).await;
-            }
-            Ok(())
+    let handler = recorded(&journal, |incoming: Incoming| async move {
+        if incoming.attempt() == 1 {
+            sleep(2 * LIMIT).await;
         }
-    };
+        Ok(())
+    });
     let worker = worker(fixture, &queue, handler);
     let handle = worker.handle();
     let done = async {
@@ -190,11 +171,7 @@ where
 pub(super) fn recording(
     journal: &Journal,
 ) -> impl Fn(Incoming) -> std::future::Ready<Result<(), Failure>> + Send + Sync + 'static {
-    let journal = journal.clone();
-    move |incoming| {
-        journal.record(&incoming);
-        std::future::ready(Ok(()))
-    }
+    recorded(journal, |_| std::future::ready(Ok(())))
 }
 
 /// A plain queue in which one message waits.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::journal::{Journal, run, text};
+use super::journal::{Journal, recorded, run, text};
 use super::order::filled;
 use super::settling::{recording, sent};
 use super::{Fixture, LIMIT, QueueKind, worker};
@@ -11,19 +11,18 @@ use crate::worker::Incoming;
 /// A shutdown takes no more, and lets what runs come to its end.
 pub async fn the_drain_lets_handlers_finish<F: Fixture>(fixture: &F) {
     let queue = filled(fixture, QueueKind::Plain, &["x"], 10).await;
-    let (started, finished) = (Journal::new(), Journal::new());
-    let (starts, finishes) = (started.clone(), finished.clone());
-    let handler = move |incoming: Incoming| {
-        let (starts, finishes) = (starts.clone(), finishes.clone());
+    let (begun, finished) = (Journal::new(), Journal::new());
+    let ends = finished.clone();
+    let handler = recorded(&begun, move |incoming: Incoming| {
+        let ends = ends.clone();
         async move {
-            starts.record(&incoming);
             sleep(Duration::from_secs(2)).await;
-            finishes.record(&incoming);
+            ends.record(&incoming);
             Ok(())
         }
-    };
+    });
     let first = worker(fixture, &queue, handler).concurrency(4);
-    let drained = run(first, started.has(4)).await;
+    let drained = run(first, begun.has(4)).await;
     assert_eq!((drained.finished, drained.abandoned), (4, 0));
     assert_eq!(finished.texts().len(), 4);
 
@@ -43,14 +42,10 @@ pub async fn the_drain_lets_handlers_finish<F: Fixture>(fixture: &F) {
 pub async fn what_the_drain_time_cuts_off_comes_again<F: Fixture>(fixture: &F) {
     let queue = sent(fixture, "x").await;
     let journal = Journal::new();
-    let records = journal.clone();
-    let handler = move |incoming: Incoming| {
-        let records = records.clone();
-        async move {
-            records.record(&incoming);
-            Ok(sleep(2 * LIMIT).await)
-        }
-    };
+    let handler = recorded(&journal, |_: Incoming| async {
+        sleep(2 * LIMIT).await;
+        Ok(())
+    });
     let drain = Duration::from_secs(3);
     let endless = worker(fixture, &queue, handler).drain(drain);
     let mut since = Instant::now();
