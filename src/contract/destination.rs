@@ -42,6 +42,31 @@ pub struct Server {
     pub port: Option<u16>,
 }
 
+impl Server {
+    /// The host of an `http` or `https` URL, with the port that stands there or the scheme's own.
+    /// `None` where the URL has another scheme or no host.
+    pub fn from_url(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let default_port = match scheme {
+            "http" => 80,
+            "https" => 443,
+            _ => return None,
+        };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        // Credentials end at the last `@` (RFC 3986, section 3.2.1).
+        let host_port = authority.rsplit('@').next().unwrap_or_default();
+        let (host, port) = match host_port.rsplit_once(':') {
+            // The colons of an IPv6 address stand in brackets.
+            Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+            _ => (host_port, default_port),
+        };
+        (!host.is_empty()).then(|| Self {
+            address: host.trim_matches(['[', ']']).to_owned(),
+            port: Some(port),
+        })
+    }
+}
+
 /// Where messages go to or come from, and what telemetry may say of it.
 ///
 /// The name must be fit for a span name and a metric label: for a queue with a generated name set
@@ -99,5 +124,38 @@ impl Destination {
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.system.as_str(), self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(url: &str) -> Option<(String, u16)> {
+        Server::from_url(url).map(|server| (server.address, server.port.unwrap_or_default()))
+    }
+
+    #[test]
+    fn the_server_of_a_url_has_its_port_or_the_schemes_own() {
+        let aws = "sqs.eu-west-1.amazonaws.com".to_owned();
+        assert_eq!(server(&format!("https://{aws}/1/q")), Some((aws, 443)));
+        let local = "127.0.0.1".to_owned();
+        assert_eq!(server("http://127.0.0.1:4566/q"), Some((local.clone(), 4566)));
+        assert_eq!(server("http://127.0.0.1"), Some((local, 80)));
+        assert_eq!(server("http://[::1]:9324/q"), Some(("::1".to_owned(), 9324)));
+        assert_eq!(server("http://[::1]/q"), Some(("::1".to_owned(), 80)));
+    }
+
+    #[test]
+    fn credentials_in_a_url_are_no_part_of_the_server() {
+        let host = "queue.example".to_owned();
+        assert_eq!(server("https://user:p@ss@queue.example/q"), Some((host, 443)));
+    }
+
+    #[test]
+    fn what_is_no_url_has_no_server() {
+        for text in ["orders", "amqp://host/q", "https:///q", "https://host:port/q", ""] {
+            assert_eq!(server(text), None, "{text}");
+        }
     }
 }
