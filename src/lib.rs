@@ -1,10 +1,16 @@
 //! Trace context and baggage, carried across every queue hop.
 
+#[cfg(any(feature = "sqs", feature = "sns"))]
+mod aws;
 pub mod contract;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "setup")]
 pub mod setup;
+#[cfg(feature = "sns")]
+pub mod sns;
+#[cfg(feature = "sqs")]
+pub mod sqs;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -140,21 +140,36 @@ mod tests {
         let aws = "sqs.eu-west-1.amazonaws.com".to_owned();
         assert_eq!(server(&format!("https://{aws}/1/q")), Some((aws, 443)));
         let local = "127.0.0.1".to_owned();
-        assert_eq!(server("http://127.0.0.1:4566/q"), Some((local.clone(), 4566)));
+        assert_eq!(
+            server("http://127.0.0.1:4566/q"),
+            Some((local.clone(), 4566))
+        );
         assert_eq!(server("http://127.0.0.1"), Some((local, 80)));
-        assert_eq!(server("http://[::1]:9324/q"), Some(("::1".to_owned(), 9324)));
+        assert_eq!(
+            server("http://[::1]:9324/q"),
+            Some(("::1".to_owned(), 9324))
+        );
         assert_eq!(server("http://[::1]/q"), Some(("::1".to_owned(), 80)));
     }
 
     #[test]
     fn credentials_in_a_url_are_no_part_of_the_server() {
         let host = "queue.example".to_owned();
-        assert_eq!(server("https://user:p@ss@queue.example/q"), Some((host, 443)));
+        assert_eq!(
+            server("https://user:p@ss@queue.example/q"),
+            Some((host, 443))
+        );
     }
 
     #[test]
     fn what_is_no_url_has_no_server() {
-        for text in ["orders", "amqp://host/q", "https:///q", "https://host:port/q", ""] {
+        for text in [
+            "orders",
+            "amqp://host/q",
+            "https:///q",
+            "https://host:port/q",
+            "",
+        ] {
             assert_eq!(server(text), None, "{text}");
         }
     }

@@ -18,6 +18,10 @@ pub trait Outgoing: sealed::Sealed {
 
     /// The size of the message as it is: body, and names, types and values of its attributes.
     fn bytes(&self) -> usize;
+
+    /// Takes off the `AWSTraceHeader` that the user set, so that an injector writes its own. The
+    /// requests of a service that has none are left as they are.
+    fn remove_aws_trace_header(&mut self) {}
 }
 
 mod sealed {
@@ -71,6 +75,12 @@ mod sqs {
                 &self.message_attributes,
             )
         }
+
+        fn remove_aws_trace_header(&mut self) {
+            if let Some(attributes) = &mut self.message_system_attributes {
+                attributes.remove(&SystemName::AwsTraceHeader);
+            }
+        }
     }
 
     impl sealed::Sealed for SendMessageBatchRequestEntry {}
@@ -95,6 +105,12 @@ mod sqs {
 
         fn bytes(&self) -> usize {
             bytes(self.message_body.len(), &self.message_attributes)
+        }
+
+        fn remove_aws_trace_header(&mut self) {
+            if let Some(attributes) = &mut self.message_system_attributes {
+                attributes.remove(&SystemName::AwsTraceHeader);
+            }
         }
     }
 

@@ -1,0 +1,266 @@
+use std::sync::Arc;
+
+use opentelemetry::Context;
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::TraceContextExt;
+use tracehop_propagation::XRay;
+use tracehop_sqs::{BatchBudget, Budget, Injected, Outgoing as OutgoingMessage};
+
+use super::lambda::with_lineage;
+use crate::contract::Destination;
+use crate::telemetry::{
+    CreateSpan, Instrumentation, MessageFacts, MessageLink, OperationError, Outcome, Outgoing,
+    SendSpan, SendStart,
+};
+
+/// What messages go out with: spans that start and context that is written as one.
+#[derive(Debug)]
+pub(crate) struct Sender<'a> {
+    pub(crate) instrumentation: &'a Instrumentation,
+    pub(crate) destination: &'a Arc<Destination>,
+    pub(crate) budget: Budget,
+    /// What is current where the caller sends.
+    pub(crate) current: &'a Context,
+}
+
+impl Sender<'_> {
+    /// Starts the span of a single send and puts its context onto the message, unless the user put
+    /// one there.
+    pub(crate) fn send(&self, message: &mut impl OutgoingMessage, body_size: usize) -> Sending {
+        let marked = self.marked(message);
+        let users = marked.users_link();
+        let headers = message.extractor();
+        let span = self.instrumentation.send(&SendStart {
+            destination: self.destination,
+            parent: self.current,
+            batch_count: None,
+            creation: users.is_none(),
+            messages: users.as_slice(),
+            facts: MessageFacts::NONE
+                .with_body_size(body_size)
+                .with_headers(&headers),
+        });
+        let carried = self.carried(&marked, span.context());
+        self.inject(&marked, &carried, message, self.budget);
+        Sending { span, carried }
+    }
+
+    /// Starts the spans of a batch: one for each message whose creation context is not the user's,
+    /// if they are switched on, and the send, which links to all. `describe` gives the id of an
+    /// entry and the size of its body.
+    pub(crate) fn send_batch<M: OutgoingMessage>(
+        &self,
+        entries: &mut [M],
+        describe: impl Fn(&M) -> (&str, usize),
+    ) -> SendingBatch {
+        let marked: Vec<Marked> = entries.iter_mut().map(|entry| self.marked(entry)).collect();
+        let mut creates: Vec<Option<CreateSpan>> = Vec::with_capacity(entries.len());
+        for (entry, marked) in entries.iter().zip(&marked) {
+            let wanted = self.instrumentation.create_spans() && !marked.is_users();
+            creates.push(wanted.then(|| {
+                let headers = entry.extractor();
+                let facts = MessageFacts::NONE
+                    .with_body_size(describe(entry).1)
+                    .with_headers(&headers);
+                self.instrumentation
+                    .create(self.destination, self.current, &facts)
+            }));
+        }
+        let messages: Vec<MessageLink<'_>> = marked
+            .iter()
+            .zip(&creates)
+            .filter_map(|(marked, create)| {
+                let ours = || create.as_ref().map(|span| MessageLink::new(span.context()));
+                marked.users_link().or_else(ours)
+            })
+            .collect();
+        let span = self.instrumentation.send(&SendStart {
+            destination: self.destination,
+            parent: self.current,
+            batch_count: Some(entries.len()),
+            creation: messages.len() < entries.len(),
+            messages: &messages,
+            facts: MessageFacts::NONE,
+        });
+        let mut budgets = BatchBudget::new(self.budget, entries);
+        for ((entry, marked), create) in entries.iter_mut().zip(&marked).zip(&mut creates) {
+            let budget = budgets.next(entry);
+            let context = create.as_mut().map_or(span.context(), |create| {
+                create.sending(span.started());
+                create.context()
+            });
+            let carried = self.carried(marked, context);
+            budgets.record(&self.inject(marked, &carried, entry, budget));
+        }
+        let ids = entries.iter().map(|entry| describe(entry).0.to_owned());
+        SendingBatch {
+            entries: ids.zip(creates).collect(),
+            span,
+        }
+    }
+
+    /// Looks at what stands on an outgoing message, and takes off a trace header that is stale.
+    fn marked(&self, message: &mut impl OutgoingMessage) -> Marked {
+        let carrier = message.extractor();
+        let existing = self.instrumentation.propagator().extract(&carrier).context;
+        // `AWSTraceHeader` is judged by itself, because most formats do not read it.
+        let stale_header = carrier.aws_trace_header().is_some() && {
+            let said = XRay.extract_with_context(&Context::new(), &carrier);
+            Instrumentation::outgoing(&said, self.current) == Outgoing::Stale
+        };
+        if stale_header {
+            message.remove_aws_trace_header();
+        }
+        Marked {
+            outgoing: Instrumentation::outgoing(&existing, self.current),
+            existing,
+        }
+    }
+
+    /// What goes onto a message: the user's span context where there is one, else `context`.
+    fn carried(&self, marked: &Marked, context: &Context) -> Context {
+        match &marked.outgoing {
+            Outgoing::Users(users) => {
+                with_lineage(&self.current.with_remote_span_context(users.clone()))
+            }
+            Outgoing::Unmarked | Outgoing::Stale => with_lineage(context),
+        }
+    }
+
+    fn inject(
+        &self,
+        marked: &Marked,
+        carried: &Context,
+        message: &mut impl OutgoingMessage,
+        budget: Budget,
+    ) -> Injected {
+        let propagator = self.instrumentation.propagator();
+        let mut injector = message.injector(propagator, budget);
+        if !self.instrumentation.aws_trace_header() {
+            injector = injector.without_aws_trace_header();
+        }
+        if marked.is_users() {
+            injector = injector.keep_present();
+        }
+        let baggage_dropped = propagator.inject(carried, &mut injector);
+        injector.inject_aws_trace_header(carried);
+        let injected = injector.finish();
+        let dropped = injected.dropped.iter();
+        let dropped = dropped.map(|dropped| (dropped.field.as_str(), dropped.reason.as_str()));
+        self.instrumentation
+            .injected(self.destination, carried, dropped, baggage_dropped);
+        injected
+    }
+}
+
+/// What stood on an outgoing message.
+struct Marked {
+    existing: Context,
+    outgoing: Outgoing,
+}
+
+impl Marked {
+    fn is_users(&self) -> bool {
+        matches!(self.outgoing, Outgoing::Users(_))
+    }
+
+    fn users_link(&self) -> Option<MessageLink<'_>> {
+        self.is_users().then(|| MessageLink::new(&self.existing))
+    }
+}
+
+/// A single send under way.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    span: SendSpan,
+    /// What went onto the message.
+    #[cfg_attr(
+        not(feature = "sns"),
+        expect(dead_code, reason = "SNS alone takes it with the request too")
+    )]
+    pub(crate) carried: Context,
+}
+
+impl Sending {
+    /// Ends the span with the id that the service gave the message, or why there is none.
+    pub(crate) fn end(
+        self,
+        answer: Result<Option<&str>, OperationError<'_>>,
+        request_id: Option<&str>,
+    ) {
+        let id = answer.as_ref().ok().copied().flatten();
+        self.span.end(&Outcome {
+            facts: MessageFacts::NONE.with_id(id),
+            request_id,
+            ..Outcome::of(answer)
+        });
+    }
+}
+
+/// A batch send under way.
+#[derive(Debug)]
+pub(crate) struct SendingBatch {
+    /// Each entry's id, and its create span if it has one.
+    entries: Vec<(String, Option<CreateSpan>)>,
+    span: SendSpan,
+}
+
+/// What the service answered to a batch that did not fail as a whole.
+#[derive(Debug)]
+pub(crate) struct BatchAnswer<'a> {
+    /// The ids of the entries that were sent, each with the id that its message got.
+    pub(crate) sent: Vec<(&'a str, Option<&'a str>)>,
+    /// The ids of the entries that failed, each with its code.
+    pub(crate) failed: Vec<(&'a str, &'a str)>,
+}
+
+impl SendingBatch {
+    /// The context of the send, which is none of the messages' own.
+    #[cfg(feature = "sns")]
+    pub(crate) fn context(&self) -> Context {
+        with_lineage(self.span.context())
+    }
+
+    /// Ends all spans, each create span with what became of its own entry.
+    pub(crate) fn end(
+        self,
+        answer: Result<BatchAnswer<'_>, OperationError<'_>>,
+        request_id: Option<&str>,
+    ) {
+        for (id, create) in self.entries {
+            if let Some(create) = create {
+                create.end(&entry_outcome(&id, &answer));
+            }
+        }
+        self.span.end(&match answer {
+            Ok(answer) => Outcome {
+                error: OperationError::shared(answer.failed.iter().map(|(_, code)| *code)),
+                failed_count: answer.failed.len(),
+                request_id,
+                ..Outcome::default()
+            },
+            Err(error) => Outcome {
+                request_id,
+                ..Outcome::failure(error)
+            },
+        });
+    }
+}
+
+fn entry_outcome<'a>(
+    id: &str,
+    answer: &'a Result<BatchAnswer<'a>, OperationError<'a>>,
+) -> Outcome<'a> {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => return Outcome::failure(error.clone()),
+    };
+    if let Some((_, code)) = answer.failed.iter().find(|(failed, _)| *failed == id) {
+        return Outcome::failure(OperationError::new(*code, "the service refused the entry"));
+    }
+    let sent = answer.sent.iter().find(|(sent, _)| *sent == id);
+    Outcome {
+        facts: MessageFacts::NONE.with_id(sent.and_then(|(_, message)| *message)),
+        ..Outcome::success()
+    }
+}

@@ -1,0 +1,90 @@
+use std::any::Any;
+use std::fmt::Display;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
+use aws_sdk_sqs::types::Message;
+use futures_util::FutureExt as _;
+use opentelemetry::Context;
+use opentelemetry::context::FutureExt as _;
+use tracehop_sqs::HeaderExtractor;
+
+use super::{SqsQueue, receive};
+use crate::telemetry::{
+    Instrumentation, OperationError, ProcessSpan, ProcessStart, Processed, Scope,
+};
+
+/// Tracing for a consumer loop of one's own, on the messages that the AWS client received.
+///
+/// The messages must have been received through a client with a
+/// [`TraceInterceptor`](super::TraceInterceptor), or with the attributes asked for that carry
+/// context.
+pub trait MessageExt {
+    /// Runs `handler` in a `process {queue}` span around exactly the handling of this message.
+    ///
+    /// The span links to the message's creation context. If a local span is current where the
+    /// future is first polled, that is its parent; else
+    /// [`Correlation`](crate::telemetry::Correlation) decides. The process context is current in
+    /// the handler, with the message's baggage as its own; spans and sends in it belong to the
+    /// message, and a delete in it links to the message.
+    ///
+    /// An error stands on the span and is handed on; so is a panic. Dropping the future ends the
+    /// span as `cancelled`. Nothing is settled.
+    ///
+    /// # Errors
+    /// The handler's own.
+    fn process<F, T, E>(&self, queue: &SqsQueue, handler: F) -> impl Future<Output = Result<T, E>>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: Display;
+
+    /// The context that the message brings, read by the default propagator: the remote span
+    /// context and the baggage, and nothing of what is current.
+    /// [`SqsQueue::extract_context`] reads by the queue's own.
+    fn extract_context(&self) -> Context;
+}
+
+impl MessageExt for Message {
+    async fn process<F, T, E>(&self, queue: &SqsQueue, handler: F) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: Display,
+    {
+        let span = start(queue, self);
+        let run = AssertUnwindSafe(handler).catch_unwind();
+        let outcome = run.with_context(span.context().clone()).await;
+        let error = match &outcome {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(OperationError::other(error.to_string())),
+            Err(panic) => Some(OperationError::panic(words(panic.as_ref()))),
+        };
+        span.end(&Processed {
+            error,
+            ..Processed::default()
+        });
+        outcome.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    fn extract_context(&self) -> Context {
+        receive::extract(Instrumentation::default().propagator(), self).context
+    }
+}
+
+fn start(queue: &SqsQueue, message: &Message) -> ProcessSpan {
+    let carrier = HeaderExtractor::from(message);
+    queue.telemetry().process(&ProcessStart {
+        destination: queue.destination(),
+        creation: &queue.extract_context(message),
+        attempt: receive::attempt(message),
+        previous: None,
+        facts: receive::facts(message, &carrier),
+        scope: Scope::Caller(&Context::current()),
+    })
+}
+
+/// What a panic said.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("the handler panicked")
+}

@@ -1,0 +1,33 @@
+//! The brokers that integration tests run on, and what a test does where there is none.
+
+#![allow(
+    dead_code,
+    reason = "each test target uses the brokers that it needs"
+)]
+
+/// The endpoint of a running LocalStack, from `TRACEHOP_LOCALSTACK_URL`.
+///
+/// # Panics
+/// There is none, and `TRACEHOP_REQUIRE_BROKERS=1` says that there must be.
+pub fn localstack() -> Option<String> {
+    broker("LocalStack", "TRACEHOP_LOCALSTACK_URL")
+}
+
+/// The endpoint of a running ElasticMQ, from `TRACEHOP_ELASTICMQ_URL`.
+///
+/// # Panics
+/// As [`localstack`].
+pub fn elasticmq() -> Option<String> {
+    broker("ElasticMQ", "TRACEHOP_ELASTICMQ_URL")
+}
+
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
+fn broker(name: &str, variable: &str) -> Option<String> {
+    let url = std::env::var(variable).ok().filter(|url| !url.is_empty());
+    if url.is_none() {
+        let required = std::env::var("TRACEHOP_REQUIRE_BROKERS").is_ok_and(|value| value == "1");
+        assert!(!required, "{name} is required, and {variable} is not set");
+        println!("skipped: {variable} is not set, so there is no {name} to test on");
+    }
+    url
+}
