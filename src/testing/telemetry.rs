@@ -88,6 +88,11 @@ impl Recorder {
         self.spans.get_finished_spans().unwrap_or_default()
     }
 
+    /// Forgets the spans that have ended until now.
+    pub fn forget_spans(&self) {
+        self.spans.reset();
+    }
+
     /// The one span of that name that has ended.
     ///
     /// # Panics

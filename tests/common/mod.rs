@@ -1,15 +1,12 @@
 //! The brokers that integration tests run on, and what a test does where there is none.
 
-#![allow(
-    dead_code,
-    reason = "each test target uses the brokers that it needs"
-)]
+#![allow(dead_code, reason = "each test target uses the brokers that it needs")]
 
 /// The endpoint of a running LocalStack, from `TRACEHOP_LOCALSTACK_URL`.
 ///
 /// # Panics
 /// There is none, and `TRACEHOP_REQUIRE_BROKERS=1` says that there must be.
-pub fn localstack() -> Option<String> {
+pub(crate) fn localstack() -> Option<String> {
     broker("LocalStack", "TRACEHOP_LOCALSTACK_URL")
 }
 
@@ -17,7 +14,7 @@ pub fn localstack() -> Option<String> {
 ///
 /// # Panics
 /// As [`localstack`].
-pub fn elasticmq() -> Option<String> {
+pub(crate) fn elasticmq() -> Option<String> {
     broker("ElasticMQ", "TRACEHOP_ELASTICMQ_URL")
 }
 
