@@ -133,6 +133,11 @@ impl<T> Lanes<T> {
         }
     }
 
+    /// How many of the lane are handed over and unsettled.
+    pub fn out(&self, lane: &Lane) -> usize {
+        self.by_lane.get(lane).map_or(0, |waiting| waiting.out)
+    }
+
     /// Hands over nothing of the lane until [`resume`](Self::resume).
     pub fn hold(&mut self, lane: &Lane) {
         self.waiting(lane).held = true;
@@ -285,6 +290,7 @@ mod tests {
         let mut lanes = filled(1);
         lanes.take(1);
         assert_eq!(lanes.drain_lane(&lane("a")), ["a2", "a3"]);
+        assert_eq!(lanes.out(&lane("a")), 1);
         lanes.push(Some(&lane("a")), "a4");
         assert_eq!(lanes.take(9), ["b1", "free"]);
         lanes.settled(&lane("a"));
