@@ -1,0 +1,355 @@
+use tokio::time::Instant;
+
+use super::groups::{Groups, Step};
+use super::ledger::{Answer, Change, DeadCopy, Delete, Ended, Grant, Id, Ledger, Return, Stage};
+use super::polls::{Polls, Wait};
+use crate::contract::{Delivery, Error, Lane, Lanes, Settled, Settlement};
+
+/// What the driver is to do.
+#[derive(Debug)]
+pub(super) enum Work {
+    Poll(Wait),
+    Delete(Vec<Delete>),
+    Change(Vec<Change>),
+    DeadLetter(DeadLetter),
+}
+
+/// A message for the dead-letter queue.
+#[derive(Debug)]
+pub(super) struct DeadLetter {
+    pub(super) id: Id,
+    pub(super) lane: Option<Lane>,
+    pub(super) copy: Box<DeadCopy>,
+    pub(super) reason: String,
+}
+
+/// A delivery and the number of its receipt.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) id: Id,
+    pub(super) delivery: Delivery<()>,
+}
+
+/// All that a source knows, and every decision that it takes, without any I/O.
+#[derive(Debug)]
+pub(super) struct State {
+    buffer: Lanes<Held>,
+    ledger: Ledger,
+    groups: Groups,
+    polls: Polls,
+    dead_letters: Vec<DeadLetter>,
+    fatal: Option<Error>,
+    closing: bool,
+    /// Until when the driver sleeps, unless it is woken.
+    sleeps: Option<Instant>,
+}
+
+impl State {
+    pub(super) fn new(buffer: Lanes<Held>, ledger: Ledger, polls: Polls) -> Self {
+        Self {
+            buffer,
+            ledger,
+            groups: Groups::default(),
+            polls,
+            dead_letters: Vec::new(),
+            fatal: None,
+            closing: false,
+            sleeps: None,
+        }
+    }
+
+    /// Hands over up to `max` deliveries.
+    pub(super) fn take(&mut self, max: usize) -> Vec<Held> {
+        self.buffer.take(max)
+    }
+
+    /// What a receive that was sent at `started` brought.
+    pub(super) fn arrived(
+        &mut self,
+        brought: Vec<(Grant, Delivery<()>)>,
+        started: Instant,
+        now: Instant,
+    ) {
+        self.polls.brought(brought.len());
+        for (grant, delivery) in brought {
+            let lane = grant.lane.clone();
+            let id = self.ledger.grant(grant, started, now);
+            self.buffer.push(lane.as_ref(), Held { id, delivery });
+        }
+        if self.closing {
+            self.give_back_buffer(now);
+        }
+    }
+
+    /// A receive failed.
+    pub(super) fn poll_failed(&mut self, error: Error, now: Instant) {
+        if self.polls.failed(&error, now) {
+            self.fatal = Some(error);
+        }
+    }
+
+    /// Records the settlement of a delivery that was handed over.
+    pub(super) fn settle(
+        &mut self,
+        id: Id,
+        lane: Option<&Lane>,
+        how: Settlement,
+        now: Instant,
+    ) -> Settled {
+        let ours = self.ledger.is_ours(id, now);
+        if ours {
+            match how {
+                Settlement::Ack => self.ledger.delete(id, now),
+                Settlement::Nack { delay } => self.failed(id, lane, after(delay), now),
+                Settlement::Release => self.failed(id, lane, Return::After(0), now),
+                Settlement::Reject { reason } => self.reject(id, lane, reason, now),
+            }
+        }
+        self.settled(lane, now);
+        if ours {
+            Settled::Recorded
+        } else {
+            Settled::LeaseLost
+        }
+    }
+
+    /// A receipt was dropped: its lease is no longer kept, and runs out.
+    pub(super) fn abandon(&mut self, id: Id, lane: Option<&Lane>, now: Instant) {
+        if self.ledger.is_ours(id, now) {
+            self.failed(id, lane, Return::Expire, now);
+        }
+        self.settled(lane, now);
+    }
+
+    /// Gives back what is buffered, and from now on what still comes.
+    pub(super) fn close(&mut self, now: Instant) {
+        self.closing = true;
+        self.give_back_buffer(now);
+    }
+
+    /// What to do now.
+    pub(super) fn work(&mut self, now: Instant) -> Vec<Work> {
+        self.ledger.wake(now);
+        self.settle_up(now);
+        let mut work = Vec::new();
+        while let Some(deletes) = self.ledger.next_deletes(now, self.closing) {
+            work.push(Work::Delete(deletes));
+        }
+        while let Some(changes) = self.ledger.next_changes(now, self.closing) {
+            work.push(Work::Change(changes));
+        }
+        self.settle_up(now);
+        work.extend(self.dead_letters.drain(..).map(Work::DeadLetter));
+        while let Some(wait) = self.next_poll(now) {
+            work.push(Work::Poll(wait));
+        }
+        work
+    }
+
+    /// When to ask for [`work`](Self::work) again, unless something stirs before.
+    pub(super) fn sleep(&mut self) -> Option<Instant> {
+        let pause = self.polls.pause().filter(|_| self.may_poll());
+        self.sleeps = [self.ledger.next_due(), pause].into_iter().flatten().min();
+        self.sleeps
+    }
+
+    /// Whether there is something for the driver to do before it would wake.
+    pub(super) fn stirs(&self, now: Instant) -> bool {
+        let earlier = match (self.ledger.next_due(), self.sleeps) {
+            (Some(due), Some(sleeps)) => due < sleeps,
+            (due, _) => due.is_some(),
+        };
+        earlier
+            || self.ledger.is_due(now)
+            || !self.dead_letters.is_empty()
+            || self.may_poll()
+                && self.polls.may_start(self.ledger.held(), self.ledger.len(), now)
+    }
+
+    /// Takes the answers to deletes.
+    pub(super) fn deleted(&mut self, answers: &[(Id, Answer)], now: Instant) {
+        for (id, answer) in answers {
+            self.ledger.deleted(*id, answer, now);
+        }
+        self.settle_up(now);
+    }
+
+    /// Takes the answers to visibility changes that were sent at `sent`.
+    pub(super) fn changed(&mut self, answers: &[(Change, Answer)], sent: Instant, now: Instant) {
+        for (change, answer) in answers {
+            self.ledger.changed(change, answer, sent, now);
+        }
+        self.settle_up(now);
+    }
+
+    /// A dead letter arrived, or did not, and its message is left to expire.
+    pub(super) fn dead_lettered(&mut self, id: Id, lane: Option<&Lane>, arrived: bool, now: Instant) {
+        if let Some(lane) = lane {
+            self.groups.rejected(lane);
+        }
+        if self.ledger.is_ours(id, now) {
+            if arrived {
+                self.ledger.delete(id, now);
+            } else {
+                self.failed(id, lane, Return::Expire, now);
+            }
+        }
+        if let Some(lane) = lane {
+            self.step(lane, now);
+        }
+        self.settle_up(now);
+    }
+
+    /// The error that ended the source.
+    pub(super) fn fatal(&self) -> Option<&Error> {
+        self.fatal.as_ref()
+    }
+
+    /// Whether nothing more will be handed over.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    /// Whether something waits to be handed over.
+    pub(super) fn has_buffered(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// Why no delivery comes just now.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.polls.trouble()
+    }
+
+    /// Receives in flight.
+    pub(super) fn polls_flying(&self) -> usize {
+        self.polls.flying()
+    }
+
+    /// Settlements that the broker has not confirmed.
+    pub(super) fn unconfirmed(&self) -> usize {
+        self.ledger.len() - self.ledger.held()
+    }
+
+    fn may_poll(&self) -> bool {
+        !self.closing && self.fatal.is_none()
+    }
+
+    fn next_poll(&mut self, now: Instant) -> Option<Wait> {
+        if !self.may_poll() {
+            return None;
+        }
+        self.polls.start(self.ledger.held(), self.ledger.len(), now)
+    }
+
+    /// Gives a failed delivery back; its group stops and goes back with it.
+    fn failed(&mut self, id: Id, lane: Option<&Lane>, back: Return, now: Instant) {
+        match lane {
+            None => self.ledger.leave(id, back, false, now),
+            Some(lane) => {
+                self.ledger.wait(id);
+                self.groups.failed(lane, id, back);
+                self.stop(lane);
+            }
+        }
+    }
+
+    fn reject(&mut self, id: Id, lane: Option<&Lane>, reason: String, now: Instant) {
+        let Some(copy) = self.ledger.reject(id) else {
+            tracing::warn!(
+                reason,
+                "a message was rejected, and its queue has no dead-letter queue: it comes again"
+            );
+            self.failed(id, lane, Return::Expire, now);
+            return;
+        };
+        if let Some(lane) = lane {
+            self.buffer.hold(lane);
+            self.groups.rejecting(lane);
+        }
+        self.dead_letters.push(DeadLetter {
+            id,
+            lane: lane.cloned(),
+            copy,
+            reason,
+        });
+    }
+
+    /// Hands over nothing more of the group: what is buffered of it goes back.
+    fn stop(&mut self, lane: &Lane) {
+        self.buffer.hold(lane);
+        for Held { id, .. } in self.buffer.drain_lane(lane) {
+            self.ledger.wait(id);
+            self.groups.unseen(lane, id);
+        }
+    }
+
+    /// One of the lane is no longer in hand.
+    fn settled(&mut self, lane: Option<&Lane>, now: Instant) {
+        if let Some(lane) = lane {
+            self.buffer.settled(lane);
+            self.step(lane, now);
+        }
+        self.settle_up(now);
+    }
+
+    fn step(&mut self, lane: &Lane, now: Instant) {
+        match self.groups.step(lane, self.buffer.out(lane)) {
+            Step::Return(id, back) => self.ledger.leave(id, back, true, now),
+            Step::Over => self.buffer.resume(lane),
+            Step::Wait => {}
+        }
+    }
+
+    /// Draws the consequences of receipts that are over, which may end others.
+    fn settle_up(&mut self, now: Instant) {
+        loop {
+            let ended = self.ledger.take_ended();
+            if ended.is_empty() {
+                break;
+            }
+            for Ended { id, lane, stage, lost } in ended {
+                if lost && stage == Stage::Held {
+                    self.buffer.extract(|held| held.id == id);
+                }
+                let Some(lane) = lane else { continue };
+                self.groups.gone(&lane, id);
+                if lost && matches!(stage, Stage::Held | Stage::Rejecting) {
+                    // The broker will hand it out again, and its successors must come after it.
+                    self.stop(&lane);
+                    self.groups.stop(&lane);
+                }
+                if self.groups.is_stopped(&lane) {
+                    self.step(&lane, now);
+                }
+            }
+        }
+    }
+
+    fn give_back_buffer(&mut self, now: Instant) {
+        for Held { id, delivery } in self.buffer.extract(|_| true) {
+            match &delivery.lane {
+                None => self.ledger.leave(id, Return::After(0), false, now),
+                Some(lane) => {
+                    self.buffer.hold(lane);
+                    self.ledger.wait(id);
+                    self.groups.unseen(lane, id);
+                }
+            }
+        }
+        for lane in self.groups.stopped() {
+            self.step(&lane, now);
+        }
+        self.settle_up(now);
+    }
+}
+
+/// When a failed message is to come again. Less than a second is a second, because 0 is at once.
+fn after(delay: Option<std::time::Duration>) -> Return {
+    const LONGEST: u32 = 43_200;
+    let Some(delay) = delay else {
+        return Return::Expire;
+    };
+    let up = u64::from(delay.subsec_nanos() > 0);
+    let seconds = u32::try_from(delay.as_secs().saturating_add(up)).unwrap_or(LONGEST);
+    Return::After(seconds.min(LONGEST))
+}
