@@ -132,6 +132,22 @@ impl<R> Delivery<R> {
             receipt,
         }
     }
+
+    /// The same delivery with another receipt, for a source that makes receipts only when it hands
+    /// over.
+    pub fn with_receipt<S>(self, receipt: S) -> Delivery<S> {
+        Delivery {
+            message: self.message,
+            destination: self.destination,
+            context: self.context,
+            lane: self.lane,
+            lease: self.lease,
+            attempt: self.attempt,
+            received_at: self.received_at,
+            attributes: self.attributes,
+            receipt,
+        }
+    }
 }
 
 /// What a broker says of a delivery beside the message itself.

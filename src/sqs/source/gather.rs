@@ -70,7 +70,10 @@ mod tests {
     fn ten_go_at_once_and_the_rest_lingers() {
         let now = Instant::now();
         let mut gatherer = gathered(12, now);
-        assert_eq!(gatherer.batch(now, false).map(|batch| batch.len()), Some(BATCH));
+        assert_eq!(
+            gatherer.batch(now, false).map(|batch| batch.len()),
+            Some(BATCH)
+        );
         assert_eq!(gatherer.batch(now, false), None);
         assert_eq!(gatherer.due(), Some(now + LINGER));
         assert_eq!(gatherer.batch(now + LINGER, false), Some(vec![10, 11]));

@@ -139,7 +139,10 @@ mod tests {
     fn a_group_goes_back_last_first_and_its_head_at_the_end() {
         let mut groups = stopped();
         for id in [4, 3, 2] {
-            assert_eq!(groups.step(&lane(), 0), Step::Return(Id(id), Return::After(0)));
+            assert_eq!(
+                groups.step(&lane(), 0),
+                Step::Return(Id(id), Return::After(0))
+            );
             assert_eq!(groups.step(&lane(), 0), Step::Wait, "one request at a time");
             groups.gone(&lane(), Id(id));
         }
@@ -153,7 +156,10 @@ mod tests {
     fn the_head_waits_for_what_is_still_in_hand_and_its_successors_do_not() {
         let mut groups = stopped();
         for id in [4, 3, 2] {
-            assert_eq!(groups.step(&lane(), 1), Step::Return(Id(id), Return::After(0)));
+            assert_eq!(
+                groups.step(&lane(), 1),
+                Step::Return(Id(id), Return::After(0))
+            );
             groups.gone(&lane(), Id(id));
         }
         assert_eq!(groups.step(&lane(), 1), Step::Wait);
@@ -165,7 +171,10 @@ mod tests {
         let mut groups = stopped();
         groups.gone(&lane(), Id(4));
         groups.gone(&lane(), Id(3));
-        assert_eq!(groups.step(&lane(), 0), Step::Return(Id(2), Return::After(0)));
+        assert_eq!(
+            groups.step(&lane(), 0),
+            Step::Return(Id(2), Return::After(0))
+        );
     }
 
     #[test]

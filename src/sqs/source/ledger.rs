@@ -1,7 +1,8 @@
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::trace::SpanContext;
+use opentelemetry::Context;
 use tokio::time::Instant;
 
 use super::gather::Gatherer;
@@ -10,7 +11,7 @@ use crate::sqs::retry;
 
 /// How long SQS lets a message be invisible at most, counted from its receive
 /// (`ChangeMessageVisibility`, API version 2012-11-05).
-const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(12);
 
 /// The number of a receipt: unique in a source, rising in the order of receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,13 +20,20 @@ pub(super) struct Id(pub(super) u64);
 /// What a receive brought, as far as its lease and settlement need it.
 #[derive(Debug)]
 pub(super) struct Grant {
-    pub(super) handle: String,
+    pub(super) receipt: Arc<Granted>,
     pub(super) keeper: LeaseKeeper,
     pub(super) lane: Option<Lane>,
-    /// The creation context, for the links of settle spans.
-    pub(super) link: Option<SpanContext>,
     /// What a dead letter is made of, where the source may have to make one.
     pub(super) copy: Option<Box<DeadCopy>>,
+}
+
+/// What requests and their spans say of a receipt.
+#[derive(Debug, Default)]
+pub(super) struct Granted {
+    pub(super) handle: String,
+    /// The creation context and the id of the message, for the links of settle spans.
+    pub(super) context: Context,
+    pub(super) message_id: Option<String>,
 }
 
 /// What a dead letter is made of.
@@ -78,22 +86,20 @@ pub(super) enum Answer {
 }
 
 /// One entry of a visibility request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Change {
     pub(super) id: Id,
-    pub(super) handle: String,
+    pub(super) receipt: Arc<Granted>,
     pub(super) seconds: u32,
     /// A heartbeat; else a settlement.
     pub(super) extends: bool,
-    pub(super) link: Option<SpanContext>,
 }
 
 /// One entry of a delete request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Delete {
     pub(super) id: Id,
-    pub(super) handle: String,
-    pub(super) link: Option<SpanContext>,
+    pub(super) receipt: Arc<Granted>,
 }
 
 /// A receipt that is over, and where it stood.
@@ -248,11 +254,6 @@ impl Ledger {
         self.entries.get_mut(&id)?.grant.copy.take()
     }
 
-    /// Lets go of a receipt that nobody will settle: its lease runs out.
-    pub(super) fn abandon(&mut self, id: Id) {
-        self.end(id, false);
-    }
-
     /// Looks at what is due: leases that ended, heartbeats and retries.
     pub(super) fn wake(&mut self, now: Instant) {
         while let Some(&(at, id)) = self.agenda.first() {
@@ -296,8 +297,7 @@ impl Ledger {
                 }
                 batch.push(Delete {
                     id,
-                    handle: entry.grant.handle.clone(),
-                    link: entry.grant.link.clone(),
+                    receipt: Arc::clone(&entry.grant.receipt),
                 });
             }
         }
@@ -331,7 +331,13 @@ impl Ledger {
     }
 
     /// Takes the answer to a visibility change that was sent at `sent`.
-    pub(super) fn changed(&mut self, change: &Change, answer: &Answer, sent: Instant, now: Instant) {
+    pub(super) fn changed(
+        &mut self,
+        change: &Change,
+        answer: &Answer,
+        sent: Instant,
+        now: Instant,
+    ) {
         let Some(entry) = self.entries.get_mut(&change.id) else {
             return;
         };
@@ -449,10 +455,9 @@ impl Ledger {
         entry.visibility = Visibility::Sent;
         Some(Change {
             id,
-            handle: entry.grant.handle.clone(),
+            receipt: Arc::clone(&entry.grant.receipt),
             seconds: u32::try_from(seconds).unwrap_or_default(),
             extends,
-            link: entry.grant.link.clone().filter(|_| !extends),
         })
     }
 
@@ -495,7 +500,11 @@ impl Ledger {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        let beat = if entry.stage.alive() { entry.beat } else { entry.ends };
+        let beat = if entry.stage.alive() {
+            entry.beat
+        } else {
+            entry.ends
+        };
         let at = [Some(beat), entry.retry, Some(entry.ends)]
             .into_iter()
             .flatten()

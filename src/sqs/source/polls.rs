@@ -70,7 +70,11 @@ impl Polls {
         }
         self.flying += 1;
         self.pause = None;
-        Some(if self.flying == 1 { Wait::Long } else { Wait::Short })
+        Some(if self.flying == 1 {
+            Wait::Long
+        } else {
+            Wait::Short
+        })
     }
 
     /// A receive brought that many.

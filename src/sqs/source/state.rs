@@ -163,7 +163,9 @@ impl State {
             || self.ledger.is_due(now)
             || !self.dead_letters.is_empty()
             || self.may_poll()
-                && self.polls.may_start(self.ledger.held(), self.ledger.len(), now)
+                && self
+                    .polls
+                    .may_start(self.ledger.held(), self.ledger.len(), now)
     }
 
     /// Takes the answers to deletes.
@@ -183,7 +185,13 @@ impl State {
     }
 
     /// A dead letter arrived, or did not, and its message is left to expire.
-    pub(super) fn dead_lettered(&mut self, id: Id, lane: Option<&Lane>, arrived: bool, now: Instant) {
+    pub(super) fn dead_lettered(
+        &mut self,
+        id: Id,
+        lane: Option<&Lane>,
+        arrived: bool,
+        now: Instant,
+    ) {
         if let Some(lane) = lane {
             self.groups.rejected(lane);
         }
@@ -220,9 +228,9 @@ impl State {
         self.polls.trouble()
     }
 
-    /// Receives in flight.
-    pub(super) fn polls_flying(&self) -> usize {
-        self.polls.flying()
+    /// Whether the broker has confirmed every settlement and no receive is in flight.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.polls.flying() == 0 && self.unconfirmed() == 0
     }
 
     /// Settlements that the broker has not confirmed.
@@ -307,7 +315,13 @@ impl State {
             if ended.is_empty() {
                 break;
             }
-            for Ended { id, lane, stage, lost } in ended {
+            for Ended {
+                id,
+                lane,
+                stage,
+                lost,
+            } in ended
+            {
                 if lost && stage == Stage::Held {
                     self.buffer.extract(|held| held.id == id);
                 }

@@ -1,0 +1,188 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::Context;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::dead_letter::DeadLetters;
+use super::delivery::Reader;
+use super::ledger::{Answer, Change, Grant, Id};
+use super::polls::Wait;
+use super::requests::Requests;
+use super::shared::Shared;
+use super::state::{DeadLetter, Work};
+use crate::contract::{Delivery, Error, Lane};
+use crate::telemetry::{
+    MessageFacts, MessageLink, OperationError, Outcome, Puller, Receive, Started,
+};
+
+/// Polls, keeps leases alive and gets settlements to the broker: the only task that asks the
+/// [`State`] what to do. Each request is a task of its own, so that answers are read in parallel;
+/// dropping the driver aborts them.
+#[derive(Debug)]
+pub(super) struct Driver {
+    pub(super) shared: Arc<Shared>,
+    pub(super) requests: Requests,
+    pub(super) reader: Arc<Reader>,
+    pub(super) dead_letters: Option<Arc<DeadLetters>>,
+    /// How long an idle receive waits.
+    pub(super) wait: Duration,
+    /// The ids of failed receives of a FIFO queue: repeated, they bring what SQS may have handed
+    /// out already.
+    pub(super) repeats: Vec<String>,
+}
+
+/// A request that is over.
+#[derive(Debug)]
+enum Done {
+    Polled {
+        attempt: Option<String>,
+        started: Instant,
+        brought: Result<Vec<(Grant, Delivery<()>)>, Error>,
+    },
+    Deleted(Vec<(Id, Answer)>),
+    Changed(Vec<(Change, Answer)>, Instant),
+    DeadLettered(Id, Option<Lane>, bool),
+}
+
+impl Driver {
+    /// Runs until it is dropped.
+    pub(super) async fn run(mut self) {
+        let mut requests = JoinSet::new();
+        loop {
+            let (work, due) = self.look();
+            for work in work {
+                self.start(work, &mut requests);
+            }
+            tokio::select! {
+                Some(done) = requests.join_next() => self.finish(done.ok()),
+                () = self.shared.stirred(due) => {}
+            }
+            while let Some(done) = requests.try_join_next() {
+                self.finish(done.ok());
+            }
+        }
+    }
+
+    fn look(&self) -> (Vec<Work>, Option<Instant>) {
+        let mut state = self.shared.lock();
+        let work = state.work(Instant::now());
+        let due = state.sleep();
+        self.shared.announce(&state);
+        (work, due)
+    }
+
+    fn start(&mut self, work: Work, tasks: &mut JoinSet<Done>) {
+        let requests = self.requests.clone();
+        match work {
+            Work::Poll(wait) => self.poll(wait, tasks),
+            Work::Delete(deletes) => {
+                tasks.spawn(async move {
+                    let answers = requests.delete(&deletes).await;
+                    let ids = deletes.iter().map(|delete| delete.id);
+                    Done::Deleted(ids.zip(answers).collect())
+                });
+            }
+            Work::Change(changes) => {
+                let sent = Instant::now();
+                tasks.spawn(async move {
+                    let answers = requests.change(&changes).await;
+                    Done::Changed(changes.into_iter().zip(answers).collect(), sent)
+                });
+            }
+            Work::DeadLetter(letter) => self.dead_letter(letter, tasks),
+        }
+    }
+
+    fn poll(&mut self, wait: Wait, tasks: &mut JoinSet<Done>) {
+        let requests = self.requests.clone();
+        let reader = Arc::clone(&self.reader);
+        let wait = match wait {
+            Wait::Long => self.wait,
+            Wait::Short => self.wait.min(Duration::from_secs(1)),
+        };
+        let wait = i32::try_from(wait.as_secs()).unwrap_or_default();
+        let attempt = self.reader.fifo.then(|| {
+            let fresh = || format!("{:032x}", fastrand::u128(..));
+            self.repeats.pop().unwrap_or_else(fresh)
+        });
+        tasks.spawn(async move {
+            let started = Instant::now();
+            let clock = Started::now();
+            let answer = requests.receive(wait, attempt.as_deref()).await;
+            let brought = answer.map(|output| {
+                let messages = output.messages.unwrap_or_default();
+                messages
+                    .into_iter()
+                    .map(|message| reader.read(message))
+                    .collect::<Vec<_>>()
+            });
+            record(&reader, clock, brought.as_deref());
+            Done::Polled {
+                attempt,
+                started,
+                brought,
+            }
+        });
+    }
+
+    fn dead_letter(&self, letter: DeadLetter, tasks: &mut JoinSet<Done>) {
+        let dead_letters = self.dead_letters.clone();
+        let origin = Arc::clone(&self.reader.destination);
+        tasks.spawn(async move {
+            let arrived = match dead_letters {
+                Some(dead_letters) => dead_letters.send(&letter, &origin).await,
+                None => false,
+            };
+            Done::DeadLettered(letter.id, letter.lane, arrived)
+        });
+    }
+
+    fn finish(&mut self, done: Option<Done>) {
+        let Some(done) = done else { return };
+        let now = Instant::now();
+        let mut state = self.shared.lock();
+        match done {
+            Done::Polled {
+                attempt,
+                started,
+                brought,
+            } => match brought {
+                Ok(brought) => state.arrived(brought, started, now),
+                Err(error) => {
+                    self.repeats.extend(attempt);
+                    state.poll_failed(error, now);
+                }
+            },
+            Done::Deleted(answers) => state.deleted(&answers, now),
+            Done::Changed(answers, sent) => state.changed(&answers, sent, now),
+            Done::DeadLettered(id, lane, arrived) => {
+                state.dead_lettered(id, lane.as_ref(), arrived, now);
+            }
+        }
+        self.shared.announce(&state);
+    }
+}
+
+/// Tells telemetry of a receive.
+fn record(reader: &Reader, started: Started, brought: Result<&[(Grant, Delivery<()>)], &Error>) {
+    let deliveries = brought.unwrap_or_default();
+    let links: Vec<MessageLink<'_>> = deliveries
+        .iter()
+        .map(|(_, delivery)| MessageLink {
+            creation: &delivery.context,
+            facts: MessageFacts::of(&delivery.message, &delivery.attributes),
+        })
+        .collect();
+    let receive = Receive {
+        destination: &reader.destination,
+        puller: Puller::Source,
+        parent: &Context::new(),
+        started,
+        messages: &links,
+        batch: true,
+    };
+    let outcome = Outcome::of(brought.map_err(OperationError::from));
+    reader.instrumentation.received(&receive, &outcome);
+}

@@ -1,0 +1,113 @@
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::ledger::Id;
+use super::state::{Held, State};
+use crate::contract::{Lane, Result, Settled, Settlement};
+
+/// What a source, its driver and its receipts have in common.
+#[derive(Debug)]
+pub(super) struct Shared {
+    state: Mutex<State>,
+    /// Something may be handed over, or nothing ever will be.
+    arrived: Notify,
+    /// There is something for the driver to do.
+    stirred: Notify,
+    /// The driver has looked again.
+    looked: Notify,
+}
+
+impl Shared {
+    pub(super) fn new(state: State) -> Self {
+        Self {
+            state: Mutex::new(state),
+            arrived: Notify::new(),
+            stirred: Notify::new(),
+            looked: Notify::new(),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // No decision is left half taken by a panic: the state has no user's code in it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes up to `max` deliveries, waiting for the first; none from a source that is closed.
+    pub(super) async fn receive(&self, max: usize) -> Result<Vec<Held>> {
+        loop {
+            let mut arrived = std::pin::pin!(self.arrived.notified());
+            arrived.as_mut().enable();
+            {
+                let mut state = self.lock();
+                if let Some(error) = state.fatal() {
+                    return Err(error.clone());
+                }
+                let taken = state.take(max.max(1));
+                if !taken.is_empty() || state.is_closing() {
+                    return Ok(taken);
+                }
+            }
+            arrived.await;
+        }
+    }
+
+    pub(super) fn settle(&self, id: Id, lane: Option<&Lane>, how: Settlement) -> Settled {
+        self.change(|state, now| state.settle(id, lane, how, now))
+    }
+
+    pub(super) fn abandon(&self, id: Id, lane: Option<&Lane>) {
+        self.change(|state, now| state.abandon(id, lane, now));
+    }
+
+    pub(super) fn close(&self) {
+        self.change(State::close);
+        self.arrived.notify_waiters();
+    }
+
+    /// Waits until the broker has confirmed every settlement and no receive is in flight.
+    pub(super) async fn flushed(&self) {
+        loop {
+            let mut looked = std::pin::pin!(self.looked.notified());
+            looked.as_mut().enable();
+            if self.lock().is_flushed() {
+                return;
+            }
+            looked.await;
+        }
+    }
+
+    /// Waits until there is something for the driver to do, at the latest until `due`.
+    pub(super) async fn stirred(&self, due: Option<Instant>) {
+        match due {
+            Some(due) => {
+                let _ = tokio::time::timeout_at(due, self.stirred.notified()).await;
+            }
+            None => self.stirred.notified().await,
+        }
+    }
+
+    /// Tells those who wait what the driver has just changed.
+    pub(super) fn announce(&self, state: &State) {
+        if state.has_buffered() || state.fatal().is_some() {
+            self.arrived.notify_waiters();
+        }
+        if state.is_closing() {
+            self.looked.notify_waiters();
+        }
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State, Instant) -> T) -> T {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let answer = change(&mut state, now);
+        let stirs = state.stirs(now);
+        self.announce(&state);
+        drop(state);
+        if stirs {
+            self.stirred.notify_one();
+        }
+        answer
+    }
+}
