@@ -10,4 +10,6 @@ mod send;
 pub(crate) use destinations::Destinations;
 pub(crate) use in_flight::InFlight;
 pub(crate) use outcome::{outcome, request_id};
+#[cfg(feature = "sqs")]
+pub(crate) use send::Created;
 pub(crate) use send::{BatchAnswer, Sender, Sending, SendingBatch};

@@ -99,6 +99,26 @@ impl Sender<'_> {
         }
     }
 
+    /// Gives a message that is to be gathered with those of other callers its creation context:
+    /// that of a create span under its own caller, unless the user put one there.
+    #[cfg(feature = "sqs")]
+    pub(crate) fn create(&self, message: &mut impl OutgoingMessage, body_size: usize) -> Created {
+        let marked = self.marked(message);
+        let wanted = self.instrumentation.create_spans() && !marked.is_users();
+        let span = wanted.then(|| {
+            let headers = message.extractor();
+            let facts = MessageFacts::NONE
+                .with_body_size(body_size)
+                .with_headers(&headers);
+            self.instrumentation
+                .create(self.destination, self.current, &facts)
+        });
+        let context = span.as_ref().map_or(self.current, CreateSpan::context);
+        let creation = self.carried(&marked, context);
+        self.inject(&marked, &creation, message, self.budget);
+        Created { span, creation }
+    }
+
     /// Looks at what stands on an outgoing message, and takes off a trace header that is stale.
     fn marked(&self, message: &mut impl OutgoingMessage) -> Marked {
         let carrier = message.extractor();
@@ -167,6 +187,16 @@ impl Marked {
     fn users_link(&self) -> Option<MessageLink<'_>> {
         self.is_users().then(|| MessageLink::new(&self.existing))
     }
+}
+
+/// A message with its creation context, before it is sent.
+#[cfg(feature = "sqs")]
+#[derive(Debug)]
+pub(crate) struct Created {
+    /// Its create span, if it has one.
+    pub(crate) span: Option<CreateSpan>,
+    /// What went onto the message: what the send span links to.
+    pub(crate) creation: Context,
 }
 
 /// A single send under way.

@@ -3,8 +3,9 @@ use bytes::Bytes;
 
 use crate::contract::{Message, Value};
 
-/// The message attribute that says how a body stands for a payload that SQS cannot carry.
-pub(super) const HEADER: &str = "tracehop-encoding";
+/// The message attribute that says how a body stands for a payload that SQS cannot carry. It is
+/// none of the lineage headers (`tracehop-*`), which a forwarding loses.
+pub(super) const HEADER: &str = "tracehop.encoding";
 
 const BASE64: &str = "base64";
 const EMPTY: &str = "empty";

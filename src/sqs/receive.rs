@@ -113,7 +113,8 @@ pub(super) fn attempt(message: &Message) -> u32 {
     count.and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
-fn sent_at(message: &Message) -> Option<SystemTime> {
+/// When SQS took the message in, by its own clock.
+pub(super) fn sent_at(message: &Message) -> Option<SystemTime> {
     let sent = system_attribute(message, &SystemName::SentTimestamp)?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(sent.parse().ok()?))
 }

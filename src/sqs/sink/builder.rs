@@ -69,7 +69,7 @@ impl SqsSinkBuilder {
 
     /// Whether a payload that SQS cannot carry (null, empty, not UTF-8, or with characters that it
     /// refuses) is sent as base64, or as a word where there is nothing to encode, with a header
-    /// `tracehop-encoding` that says so and takes one of the ten. [`SqsSource`](crate::sqs::SqsSource)
+    /// `tracehop.encoding` that says so and takes one of the ten. [`SqsSource`](crate::sqs::SqsSource)
     /// undoes it. Default: false: it is an error.
     pub fn encode_binary(mut self, encode: bool) -> Self {
         self.encode_binary = encode;
@@ -99,7 +99,7 @@ impl SqsSinkBuilder {
         let destination = Arc::clone(queue.destination());
         let encoder = Encoder {
             destination: Arc::clone(&destination),
-            instrumentation: self.instrumentation.clone(),
+            instrumentation: self.instrumentation,
             rules: Rules {
                 fifo: queue.is_fifo(),
                 encode_binary: self.encode_binary,
@@ -113,12 +113,10 @@ impl SqsSinkBuilder {
         let requests = Requests {
             client: client::for_calls(&self.client),
             url: self.url.into(),
-            destination: Arc::clone(&destination),
-            instrumentation: self.instrumentation,
+            encoder: Arc::new(encoder),
         };
         Ok(SqsSink {
             destination,
-            encoder,
             requests,
             settings: self.settings,
             queue: OnceLock::new(),

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -9,9 +10,10 @@ use super::builder::Settings;
 use super::groups::{Groups, Guarded, Stop};
 use super::outgoing::Pending;
 use super::request::{Outcomes, Requests};
-use crate::contract::{Error, Result, Sent};
+use crate::contract::{Error, ErrorKind, Operation, Result, Sent};
 use crate::sqs::retry;
 use crate::sqs::source::gather::BATCH;
+use crate::telemetry::{MessageFacts, Outcome};
 
 /// How many messages the driver sorts at a time; the rest waits in line.
 const SORTED: usize = 100;
@@ -168,16 +170,21 @@ impl Driver {
 
     fn behind_a_failure(&self) -> Error {
         let detail = "not sent, because a message before it in its group failed";
-        let kind = crate::contract::ErrorKind::Unavailable;
-        let destination = &self.requests.destination;
-        Error::new(crate::contract::Operation::Send, destination, kind, detail)
+        let destination = &self.requests.encoder.destination;
+        Error::new(Operation::Send, destination, ErrorKind::Unavailable, detail)
     }
 }
 
-/// Answers whoever still waits, and ends the create span of a message that was not sent.
-fn answer(mut pending: Pending, result: Result<Sent>, stop: Option<std::sync::Arc<Stop>>) {
-    if let (Some(create), Err(error)) = (pending.create.take(), &result) {
-        create.end(&crate::telemetry::Outcome::failure(error.into()));
+/// Ends the create span of a message with what became of it, and answers whoever still waits.
+fn answer(pending: Pending, result: Result<Sent>, stop: Option<Arc<Stop>>) {
+    if let Some(span) = pending.created.and_then(|created| created.span) {
+        span.end(&match &result {
+            Ok(sent) => Outcome {
+                facts: MessageFacts::NONE.with_id(sent.message_id.as_deref()),
+                ..Outcome::success()
+            },
+            Err(error) => Outcome::failure(error.into()),
+        });
     }
     // Nobody waits any more: the message is sent all the same.
     let _ = pending.answer.send(Guarded::new(result, stop));

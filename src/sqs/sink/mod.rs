@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use builder::SqsSinkBuilder;
 
 use self::driver::Driver;
-use self::outgoing::{Encoder, Pending};
+use self::outgoing::Pending;
 use self::request::Requests;
 use crate::contract::{
     Confirm, Destination, Error, ErrorKind, Message, Operation, Result, Sent, Sink,
@@ -45,7 +45,6 @@ const ROOM: usize = 64;
 #[derive(Debug)]
 pub struct SqsSink {
     destination: Arc<Destination>,
-    encoder: Encoder,
     requests: Requests,
     settings: builder::Settings,
     queue: OnceLock<mpsc::Sender<Pending>>,
@@ -94,10 +93,11 @@ impl Sink for SqsSink {
     }
 
     async fn enqueue(&self, message: Message, parent: &Context) -> Result<Confirm> {
-        let encoded = self.encoder.encode(message, parent)?;
+        let encoder = &self.requests.encoder;
+        let entry = encoder.encode(message, parent)?;
         let room = self.queue().reserve().await.map_err(|_| self.closed())?;
         let (answer, answered) = oneshot::channel();
-        room.send(self.encoder.pending(encoded, parent, answer));
+        room.send(encoder.pending(entry, parent, answer));
         let closed = self.closed();
         Ok(Confirm::new(async move {
             match answered.await {

@@ -1,18 +1,16 @@
 use std::sync::Arc;
 
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use opentelemetry::baggage::BaggageExt;
+use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::TraceContextExt;
-use opentelemetry::{Context, trace::SpanContext};
 use tokio::sync::oneshot;
 use tracehop_sqs::{Budget, Outgoing as _};
 
 use super::Answer;
+use crate::aws::{Created, Sender};
 use crate::contract::{Destination, Lane, Message, Result};
-use crate::sqs::context;
 use crate::sqs::entry::{self, MOST_HEADERS, Rules};
-use crate::telemetry::{CreateSpan, Instrumentation, MessageFacts, Outgoing};
+use crate::telemetry::{Instrumentation, Outgoing};
 
 /// Turns messages into entries, with their spans and their context.
 #[derive(Clone, Debug)]
@@ -24,26 +22,15 @@ pub(super) struct Encoder {
     pub(super) budget: Budget,
 }
 
-/// A message that SQS can carry, before it has a context of ours.
-#[derive(Debug)]
-pub(super) struct Encoded {
-    entry: SendMessageBatchRequestEntry,
-    /// The creation context that the user put on it, baggage and all.
-    users: Option<Context>,
-}
-
 /// A message on its way.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) entry: SendMessageBatchRequestEntry,
     pub(super) lane: Option<Lane>,
-    pub(super) create: Option<CreateSpan>,
-    /// What stands on it, for the link of the send span; in a call of its own, where that span
-    /// creates it, nothing yet.
-    pub(super) creation: Option<Context>,
+    /// Its creation context, where it is gathered; else its send span creates it.
+    pub(super) created: Option<Created>,
     /// The caller's context.
     pub(super) parent: Context,
-    pub(super) budget: Budget,
     pub(super) answer: oneshot::Sender<Answer>,
     pub(super) tries: u32,
 }
@@ -57,75 +44,62 @@ impl Pending {
 
 impl Encoder {
     /// Encodes a message for the caller whose context is `parent`.
-    pub(super) fn encode(&self, mut message: Message, parent: &Context) -> Result<Encoded> {
-        let propagator = self.instrumentation.propagator();
-        let existing = propagator.extract(&message.headers).context;
-        let outgoing = Instrumentation::outgoing(&existing, parent);
-        // Fields that are written anew take no place from the user's headers.
-        if outgoing == Outgoing::Stale || message.headers.len() > MOST_HEADERS {
-            for field in propagator.fields() {
-                message.headers.remove(field);
-            }
+    pub(super) fn encode(
+        &self,
+        mut message: Message,
+        parent: &Context,
+    ) -> Result<SendMessageBatchRequestEntry> {
+        if message.headers.len() > MOST_HEADERS {
+            self.make_room(&mut message, parent);
         }
-        let users = match outgoing {
-            Outgoing::Users(creation) => Some(users_context(existing, creation, parent)),
-            Outgoing::Unmarked | Outgoing::Stale => None,
-        };
-        let entry = entry::entry(message, self.rules, &self.destination)?;
-        Ok(Encoded { entry, users })
+        entry::entry(message, self.rules, &self.destination)
     }
 
-    /// Starts the create span of a message that is gathered, and writes its context.
+    /// Takes the message on, and gives it its creation context where it is gathered.
     pub(super) fn pending(
         &self,
-        encoded: Encoded,
+        mut entry: SendMessageBatchRequestEntry,
         parent: &Context,
         answer: oneshot::Sender<Answer>,
     ) -> Pending {
-        let Encoded { mut entry, users } = encoded;
-        let lane = self.rules.fifo.then(|| entry.message_group_id.clone());
-        let create =
-            (self.gather && users.is_none() && self.instrumentation.create_spans()).then(|| {
-                let facts = MessageFacts::default().with_body_size(entry.message_body.len());
-                self.instrumentation
-                    .create(&self.destination, parent, &facts)
-            });
-        let (creation, keep) = match (&create, users) {
-            (Some(create), _) => (Some(create.context().clone()), false),
-            (None, Some(users)) => (Some(users), true),
-            // A gathered send has no one caller whose context could go onto all.
-            (None, None) if self.gather => (Some(parent.clone()), false),
-            (None, None) => (None, false),
-        };
-        if let Some(creation) = &creation {
-            let inst = &self.instrumentation;
-            context::inject(
-                inst,
-                &self.destination,
-                creation,
-                &mut entry,
-                self.budget,
-                keep,
-            );
-        }
+        let group = entry.message_group_id.clone();
+        let body_size = entry.message_body.len();
+        let created = self
+            .gather
+            .then(|| self.sender(parent).create(&mut entry, body_size));
         Pending {
             entry,
-            lane: lane.flatten().map(Lane::new),
-            create,
-            creation,
+            lane: group.filter(|_| self.rules.fifo).map(Lane::new),
+            created,
             parent: parent.clone(),
-            budget: self.budget,
             answer,
             tries: 0,
         }
     }
-}
 
-/// The user's creation context, with the caller's baggage where it has none.
-fn users_context(existing: Context, creation: SpanContext, parent: &Context) -> Context {
-    if existing.baggage().is_empty() {
-        parent.with_remote_span_context(creation)
-    } else {
-        existing
+    /// What writes spans and context for the caller whose context is `current`.
+    pub(super) fn sender<'a>(&'a self, current: &'a Context) -> Sender<'a> {
+        Sender {
+            instrumentation: &self.instrumentation,
+            destination: &self.destination,
+            budget: self.budget,
+            current,
+        }
+    }
+
+    /// Takes off propagation fields that will be written anew, as far as they fit: they are none
+    /// of the user's headers.
+    fn make_room(&self, message: &mut Message, parent: &Context) {
+        let propagator = self.instrumentation.propagator();
+        let existing = propagator.extract(&message.headers).context;
+        if matches!(
+            Instrumentation::outgoing(&existing, parent),
+            Outgoing::Users(_)
+        ) {
+            return;
+        }
+        for field in propagator.fields() {
+            message.headers.remove(field);
+        }
     }
 }

@@ -7,20 +7,17 @@ use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use opentelemetry::Context;
 
-use super::outgoing::Pending;
-use crate::contract::{Destination, Error, ErrorKind, Operation, Result, Sent};
-use crate::sqs::{context, entry, error};
-use crate::telemetry::{
-    Instrumentation, MessageFacts, MessageLink, OperationError, Outcome, SendStart,
-};
+use super::outgoing::{Encoder, Pending};
+use crate::contract::{Error, ErrorKind, Operation, Result, Sent};
+use crate::sqs::{entry, error};
+use crate::telemetry::{MessageFacts, MessageLink, OperationError, Outcome, SendStart};
 
 /// The requests of a sink to its queue.
 #[derive(Clone, Debug)]
 pub(super) struct Requests {
     pub(super) client: Client,
     pub(super) url: Arc<str>,
-    pub(super) destination: Arc<Destination>,
-    pub(super) instrumentation: Instrumentation,
+    pub(super) encoder: Arc<Encoder>,
 }
 
 /// What became of one message of a request.
@@ -35,38 +32,15 @@ pub(super) struct Outcomes {
 impl Requests {
     /// Sends a message in a call of its own, under its caller's context.
     pub(super) async fn send_one(&self, mut pending: Pending) -> Outcomes {
-        let span = self.instrumentation.send(&SendStart {
-            destination: &self.destination,
-            parent: &pending.parent,
-            batch_count: None,
-            creation: pending.creation.is_none(),
-            messages: pending.creation.as_ref().map(MessageLink::new).as_slice(),
-            facts: MessageFacts::default().with_body_size(pending.entry.message_body.len()),
-        });
-        if pending.creation.is_none() {
-            let (inst, budget) = (&self.instrumentation, pending.budget);
-            let cx = span.context();
-            context::inject(
-                inst,
-                &self.destination,
-                cx,
-                &mut pending.entry,
-                budget,
-                false,
-            );
+        let body_size = pending.entry.message_body.len();
+        let sender = self.encoder.sender(&pending.parent);
+        let sending = sender.send(&mut pending.entry, body_size);
+        let request = entry::single(&self.client, &self.url, pending.entry.clone());
+        let result = request.send().await.map_err(|error| self.failure(&error));
+        match &result {
+            Ok(output) => sending.end(Ok(output.message_id()), output.request_id()),
+            Err(error) => sending.end(Err(error.into()), None),
         }
-        let entry = pending.entry.clone();
-        let answer = entry::single(&self.client, &self.url, entry).send().await;
-        let result = answer.map_err(|error| self.failure(&error));
-        let outcome = match &result {
-            Ok(output) => Outcome {
-                request_id: output.request_id(),
-                facts: MessageFacts::default().with_id(output.message_id()),
-                ..Outcome::default()
-            },
-            Err(error) => Outcome::failure(error.into()),
-        };
-        span.end(&outcome);
         let result = result.map(|output| Sent {
             message_id: output.message_id,
             sequence_number: output.sequence_number,
@@ -91,10 +65,12 @@ impl Requests {
             .queue_url(&*self.url)
             .set_entries(Some(entries));
         let span = {
-            let creations = batch.iter().filter_map(|pending| pending.creation.as_ref());
-            let links: Vec<_> = creations.map(MessageLink::new).collect();
-            self.instrumentation.send(&SendStart {
-                destination: &self.destination,
+            let created = batch.iter().filter_map(|pending| pending.created.as_ref());
+            let links: Vec<_> = created
+                .map(|created| MessageLink::new(&created.creation))
+                .collect();
+            self.encoder.instrumentation.send(&SendStart {
+                destination: &self.encoder.destination,
                 parent: &Context::new(),
                 batch_count: Some(batch.len()),
                 creation: false,
@@ -102,10 +78,10 @@ impl Requests {
                 facts: MessageFacts::NONE,
             })
         };
-        for create in batch
+        let created = batch
             .iter_mut()
-            .filter_map(|pending| pending.create.as_mut())
-        {
+            .filter_map(|pending| pending.created.as_mut());
+        for create in created.filter_map(|created| created.span.as_mut()) {
             create.sending(span.started());
         }
         let answer = request.send().await.map_err(|error| self.failure(&error));
@@ -131,30 +107,18 @@ impl Requests {
         batch: Vec<Pending>,
         answer: &Result<SendMessageBatchOutput>,
     ) -> Vec<Outcomes> {
-        batch
-            .into_iter()
-            .map(|mut pending| {
-                let (result, again) = match answer {
-                    Ok(output) => self.outcome(&pending.entry.id, output),
-                    Err(error) => (Err(error.clone()), false),
-                };
-                // A message that is sent again is created once: its span tells of the first try.
-                if let Some(create) = pending.create.take() {
-                    create.end(&match &result {
-                        Ok(sent) => Outcome {
-                            facts: MessageFacts::default().with_id(sent.message_id.as_deref()),
-                            ..Outcome::default()
-                        },
-                        Err(error) => Outcome::failure(error.into()),
-                    });
-                }
-                Outcomes {
-                    pending,
-                    result,
-                    again,
-                }
-            })
-            .collect()
+        let outcome = |pending: Pending| {
+            let (result, again) = match answer {
+                Ok(output) => self.outcome(&pending.entry.id, output),
+                Err(error) => (Err(error.clone()), false),
+            };
+            Outcomes {
+                pending,
+                result,
+                again,
+            }
+        };
+        batch.into_iter().map(outcome).collect()
     }
 
     /// What the answer says of one entry, and whether to try it again.
@@ -171,10 +135,10 @@ impl Requests {
         let Some(failed) = failed else {
             let detail = "the answer does not speak of it";
             let kind = ErrorKind::Unavailable;
-            let error = Error::new(Operation::Send, &self.destination, kind, detail);
+            let error = Error::new(Operation::Send, &self.encoder.destination, kind, detail);
             return (Err(error), false);
         };
-        let error = error::entry(&self.destination, &failed.code, failed.message());
+        let error = error::entry(&self.encoder.destination, &failed.code, failed.message());
         let again = !failed.sender_fault && error.retryable();
         (Err(error), again)
     }
@@ -183,6 +147,6 @@ impl Requests {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        error::failure(Operation::Send, &self.destination, error)
+        error::failure(Operation::Send, &self.encoder.destination, error)
     }
 }

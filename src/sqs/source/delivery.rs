@@ -1,14 +1,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use aws_sdk_sqs::types::{Message as Received, MessageAttributeValue, MessageSystemAttributeName};
 use bytes::Bytes;
 
 use super::ledger::{DeadCopy, Grant, Granted};
-use crate::contract::{Attributes, Delivery, Destination, Lane, LeaseKeeper, Message, Value};
+use crate::contract::{Delivery, Destination, Lane, LeaseKeeper, Message, Value};
 use crate::sqs::binary;
-use crate::sqs::context;
+use crate::sqs::receive;
 use crate::telemetry::Instrumentation;
 
 /// What every message of one queue has in common.
@@ -25,12 +24,11 @@ pub(super) struct Reader {
 impl Reader {
     /// A delivery of what SQS handed out, and what its lease and settlement need.
     pub(super) fn read(&self, mut received: Received) -> (Grant, Delivery<()>) {
-        let context = context::extract(&self.instrumentation, &self.destination, &received);
+        let extracted = receive::extract(self.instrumentation.propagator(), &received);
+        let context = self.instrumentation.extracted(&self.destination, extracted);
+        let attempt = receive::attempt(&received);
+        let enqueued_at = receive::sent_at(&received);
         let system = received.attributes.take().unwrap_or_default();
-        let attempt = system
-            .get(&MessageSystemAttributeName::ApproximateReceiveCount)
-            .and_then(|count| count.parse().ok())
-            .unwrap_or(1);
         let keeper = LeaseKeeper::new();
         let message = message(&mut received, &system);
         let lane = message.group.clone().filter(|_| self.fifo).map(Lane::new);
@@ -58,7 +56,8 @@ impl Reader {
         delivery.context = context;
         delivery.lane = lane;
         delivery.attempt = attempt;
-        delivery.attributes = attributes(system);
+        delivery.attributes.enqueued_at = enqueued_at;
+        delivery.attributes.native = native(system);
         (grant, delivery)
     }
 }
@@ -118,16 +117,7 @@ fn blob(value: Option<aws_sdk_sqs::primitives::Blob>) -> Bytes {
         .unwrap_or_default()
 }
 
-fn attributes(system: HashMap<MessageSystemAttributeName, String>) -> Attributes {
-    let sent = system
-        .get(&MessageSystemAttributeName::SentTimestamp)
-        .and_then(|millis| millis.parse().ok());
-    Attributes {
-        enqueued_at: sent.map(|millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis)),
-        native: system
-            .into_iter()
-            .map(|(name, value)| (name.as_str().to_owned(), value))
-            .collect(),
-        ..Attributes::default()
-    }
+fn native(system: HashMap<MessageSystemAttributeName, String>) -> Vec<(String, String)> {
+    let named = |(name, value): (MessageSystemAttributeName, _)| (name.as_str().to_owned(), value);
+    system.into_iter().map(named).collect()
 }
