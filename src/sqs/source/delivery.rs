@@ -4,7 +4,7 @@ use std::sync::Arc;
 use aws_sdk_sqs::types::{Message as Received, MessageAttributeValue, MessageSystemAttributeName};
 use bytes::Bytes;
 
-use super::ledger::{DeadCopy, Grant, Granted};
+use super::receipt::{DeadCopy, Grant, Granted};
 use crate::contract::{Delivery, Destination, Lane, LeaseKeeper, Message, Value};
 use crate::sqs::binary;
 use crate::sqs::receive;

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::dead_letter::DeadLetters;
 use super::delivery::Reader;
-use super::ledger::{Answer, Change, Grant, Id};
 use super::polls::Wait;
+use super::receipt::{Answer, Change, Grant, Id};
 use super::requests::Requests;
 use super::shared::Shared;
 use super::state::{DeadLetter, Work};

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 
-use super::ledger::{Id, Return};
+use super::receipt::{Id, Return};
 use crate::contract::Lane;
 
 /// The message groups of a FIFO queue that have stopped, and how they are given back.

@@ -2,115 +2,18 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::Context;
 use tokio::time::Instant;
 
-use super::gather::Gatherer;
-use crate::contract::{Lane, LeaseKeeper, Message};
+use super::gather::{BATCH, Gatherer};
+use super::receipt::{Answer, Change, DeadCopy, Delete, Ended, Grant, Id, Return, Stage};
 use crate::sqs::retry;
 
 /// How long SQS lets a message be invisible at most, counted from its receive
 /// (`ChangeMessageVisibility`, API version 2012-11-05).
 const LONGEST: Duration = Duration::from_hours(12);
 
-/// The number of a receipt: unique in a source, rising in the order of receive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Id(pub(super) u64);
-
-/// What a receive brought, as far as its lease and settlement need it.
-#[derive(Debug)]
-pub(super) struct Grant {
-    pub(super) receipt: Arc<Granted>,
-    pub(super) keeper: LeaseKeeper,
-    pub(super) lane: Option<Lane>,
-    /// What a dead letter is made of, where the source may have to make one.
-    pub(super) copy: Option<Box<DeadCopy>>,
-}
-
-/// What requests and their spans say of a receipt.
-#[derive(Debug, Default)]
-pub(super) struct Granted {
-    pub(super) handle: String,
-    /// The creation context and the id of the message, for the links of settle spans.
-    pub(super) context: Context,
-    pub(super) message_id: Option<String>,
-}
-
-/// What a dead letter is made of.
-#[derive(Clone, Debug)]
-pub(super) struct DeadCopy {
-    pub(super) message: Message,
-    pub(super) trace_header: Option<String>,
-    pub(super) attempt: u32,
-}
-
-/// When a message that was not handled is to come again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Return {
-    /// After that many seconds, 0 to 43,200.
-    After(u32),
-    /// When its lease runs out.
-    Expire,
-}
-
-/// Where a receipt stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// Buffered or in hand.
-    Held,
-    /// To be given back when its turn in the group comes.
-    Waiting,
-    /// A copy is on its way to the dead-letter queue.
-    Rejecting,
-    /// To be deleted; alive until that is confirmed.
-    Deleting,
-    /// To be visible after that many seconds; `alone` in a request where a group's order asks it.
-    Leaving { seconds: u32, alone: bool },
-}
-
-impl Stage {
-    /// Whether the lease is to be kept alive.
-    fn alive(self) -> bool {
-        !matches!(self, Self::Leaving { .. })
-    }
-}
-
-/// What the broker said to one entry of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    Done,
-    /// The receipt is no longer good.
-    Refused,
-    /// It may go better next time.
-    Failed,
-}
-
-/// One entry of a visibility request.
-#[derive(Clone, Debug)]
-pub(super) struct Change {
-    pub(super) id: Id,
-    pub(super) receipt: Arc<Granted>,
-    pub(super) seconds: u32,
-    /// A heartbeat; else a settlement.
-    pub(super) extends: bool,
-}
-
-/// One entry of a delete request.
-#[derive(Clone, Debug)]
-pub(super) struct Delete {
-    pub(super) id: Id,
-    pub(super) receipt: Arc<Granted>,
-}
-
-/// A receipt that is over, and where it stood.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ended {
-    pub(super) id: Id,
-    pub(super) lane: Option<Lane>,
-    pub(super) stage: Stage,
-    /// Whether the broker took it away, rather than our settling it.
-    pub(super) lost: bool,
-}
+/// The shortest pause between two tries of an extension.
+const BREATH: Duration = Duration::from_millis(50);
 
 /// Every receipt from its receive until the broker confirmed its settlement or took it away.
 ///
@@ -463,7 +366,7 @@ impl Ledger {
 
     fn fill(&mut self, batch: &mut Vec<Change>, now: Instant) {
         let soon = now + self.visibility / 8;
-        let room = super::gather::BATCH - batch.len();
+        let room = BATCH - batch.len();
         let near: Vec<Id> = self
             .agenda
             .range(..=(soon, Id(u64::MAX)))
@@ -537,5 +440,5 @@ impl Ledger {
     }
 }
 
-/// The shortest pause between two tries of an extension.
-const BREATH: Duration = Duration::from_millis(50);
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use opentelemetry::Context;
 
 use super::gather::BATCH;
-use super::ledger::{Answer, Change, Delete, Granted};
+use super::receipt::{Answer, Change, Delete, Granted};
 use crate::contract::{Destination, Error, Operation, Result};
 use crate::sqs::error;
 use crate::telemetry::{

@@ -3,7 +3,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::ledger::Id;
+use super::receipt::Id;
 use super::state::{Held, State};
 use crate::contract::{Lane, Result, Settled, Settlement};
 

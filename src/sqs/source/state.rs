@@ -1,8 +1,9 @@
 use tokio::time::Instant;
 
 use super::groups::{Groups, Step};
-use super::ledger::{Answer, Change, DeadCopy, Delete, Ended, Grant, Id, Ledger, Return, Stage};
+use super::ledger::Ledger;
 use super::polls::{Polls, Wait};
+use super::receipt::{Answer, Change, DeadCopy, Delete, Ended, Grant, Id, Return, Stage};
 use crate::contract::{Delivery, Error, Lane, Lanes, Settled, Settlement};
 
 /// What the driver is to do.
