@@ -298,6 +298,11 @@ impl Ledger {
         !self.alone.is_empty() || self.next_due().is_some_and(|due| due <= now)
     }
 
+    /// Whether something is gathered that a flush would send.
+    pub(super) fn has_gathered(&self) -> bool {
+        self.deletes.due().or(self.changes.due()).is_some()
+    }
+
     fn enter(&mut self, id: Id, stage: Stage) -> bool {
         let Some(entry) = self.entries.get_mut(&id) else {
             return false;

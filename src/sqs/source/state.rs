@@ -162,6 +162,7 @@ impl State {
         };
         earlier
             || self.ledger.is_due(now)
+            || self.closing && self.ledger.has_gathered()
             || !self.dead_letters.is_empty()
             || self.may_poll()
                 && self
