@@ -18,3 +18,6 @@ pub mod memory;
 pub mod telemetry;
 #[cfg(feature = "worker")]
 pub mod worker;
+pub mod journey;
+#[cfg(feature = "testing")]
+pub mod testing;
