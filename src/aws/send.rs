@@ -1,16 +1,16 @@
 use std::sync::Arc;
 
 use opentelemetry::Context;
-use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::TraceContextExt;
 use tracehop_propagation::XRay;
-use tracehop_sqs::{BatchBudget, Budget, Injected, Outgoing as OutgoingMessage};
+use tracehop_sqs::{BatchBudget, Budget, Injected, LINEAGE, Outgoing as OutgoingMessage};
 
 use super::lambda::with_lineage;
 use crate::contract::Destination;
 use crate::telemetry::{
-    CreateSpan, Instrumentation, MessageFacts, MessageLink, OperationError, Outcome, Outgoing,
-    SendSpan, SendStart,
+    CreateSpan, FreshLineage, Instrumentation, MessageFacts, MessageLink, OperationError, Outcome,
+    Outgoing, SendSpan, SendStart,
 };
 
 /// What messages go out with: spans that start and context that is written as one.
@@ -155,7 +155,11 @@ impl Sender<'_> {
         budget: Budget,
     ) -> Injected {
         let propagator = self.instrumentation.propagator();
+        let lineage = self.fresh_lineage(message);
         let mut injector = message.injector(propagator, budget);
+        for (name, value) in lineage {
+            injector.set(name, value);
+        }
         if !self.instrumentation.aws_trace_header() {
             injector = injector.without_aws_trace_header();
         }
@@ -170,6 +174,16 @@ impl Sender<'_> {
         self.instrumentation
             .injected(self.destination, carried, dropped, baggage_dropped);
         injected
+    }
+
+    /// The lineage that was written for this very message.
+    fn fresh_lineage(&self, message: &mut impl OutgoingMessage) -> Vec<(&'static str, String)> {
+        if self.current.get::<FreshLineage>().is_none() {
+            return Vec::new();
+        }
+        let carrier = message.extractor();
+        let values = LINEAGE.map(|name| Some((name, carrier.get(name)?.to_owned())));
+        values.into_iter().flatten().collect()
     }
 }
 

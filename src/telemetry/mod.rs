@@ -27,5 +27,6 @@ pub use options::{Correlation, InstrumentationBuilder};
 pub use process::{ProcessSpan, ProcessStart, Processed, Scope, Trace};
 pub use propagator::Propagator;
 pub use receive::{Puller, Receive, SettleSpan, SettleStart};
+pub(crate) use send::FreshLineage;
 pub use send::{CreateSpan, Outcome, Outgoing, SendSpan, SendStart};
 pub use span::Started;

@@ -9,6 +9,7 @@ use tracehop_propagation::traceparent;
 
 use super::Incoming;
 use crate::contract::{Message, Result, Sink};
+use crate::telemetry::FreshLineage;
 
 /// Where a dead letter came from, as `system:name`.
 pub(crate) const ORIGIN: &str = "tracehop-origin";
@@ -58,7 +59,8 @@ impl DeadLetterSink {
         process: &Context,
     ) -> Result<()> {
         let letter = letter(incoming, reason, process);
-        self.0.publish(letter, process).await
+        let parent = process.with_value(FreshLineage);
+        self.0.publish(letter, &parent).await
     }
 }
 

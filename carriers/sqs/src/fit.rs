@@ -141,7 +141,16 @@ impl Field {
     }
 }
 
-/// Whether `name` is one of our own headers about retries and dead letters (`tracehop-attempt`).
+/// The headers of this library's own about retries and dead letters: the first to be left out
+/// where there is no room, and removed with the context that they belong to.
+pub const LINEAGE: [&str; 5] = [
+    "tracehop-attempt",
+    "tracehop-previous",
+    "tracehop-origin",
+    "tracehop-error",
+    "tracehop-hops",
+];
+
 pub(crate) fn is_lineage(name: &str) -> bool {
-    name.starts_with("tracehop-")
+    LINEAGE.contains(&name)
 }

@@ -15,7 +15,7 @@ use crate::{
 /// Writes headers to the message attributes of an SQS or SNS request, and always fits.
 ///
 /// What is set is held back until [`finish`](Self::finish), which keeps both limits of the
-/// [`Budget`] by leaving out, in this order: lineage headers (`tracehop-*`), baggage members from
+/// [`Budget`] by leaving out, in this order: lineage headers ([`LINEAGE`](crate::LINEAGE)), baggage members from
 /// the end, all baggage, tracestate, other formats, `traceparent`. `AWSTraceHeader` goes out in any
 /// case, because a system attribute counts toward neither.
 ///

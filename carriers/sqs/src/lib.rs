@@ -33,6 +33,7 @@ use opentelemetry::{Context, propagation::TextMapPropagator};
 pub use attributes::Attributes;
 pub use budget::{BatchBudget, Budget};
 pub use extractor::HeaderExtractor;
+pub use fit::LINEAGE;
 pub use injector::{DropReason, Dropped, HeaderInjector, Injected};
 pub use outgoing::Outgoing;
 

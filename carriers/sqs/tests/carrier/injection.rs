@@ -100,6 +100,17 @@ fn a_stale_field_that_is_not_written_again_is_removed() {
 }
 
 #[test]
+fn how_the_payload_is_encoded_is_not_stale() {
+    let attributes = [("tracehop-encoding".to_owned(), string("base64"))];
+    let mut request = request(Some(attributes.into()), "body");
+    inject(&traced(), &every_format(), &mut request, Budget::sqs());
+    assert_eq!(
+        value(&request.message_attributes, "tracehop-encoding"),
+        Some("base64")
+    );
+}
+
+#[test]
 fn a_stale_xray_attribute_is_removed_where_xray_is_the_only_format() {
     let attributes = [("X-Amzn-Trace-Id".to_owned(), string("stale"))];
     let mut request = request(Some(attributes.into()), "body");
