@@ -180,7 +180,9 @@ fn the_waterfall_shows_who_waited_for_whom() {
         second,
         span(2, 5, "delete orders", 90)
             .of_kind(SpanKind::Client)
-            .linked(1, 4),
+            .linked(1, 4)
+            .linked(1, 3)
+            .linked(8, 8),
     ];
     let journeys = stitch(&spans);
     let text = Waterfall::new(&journeys[0])
@@ -192,11 +194,12 @@ SPAN                                 SERVICE      TIME  0 ───────�
 place order                          shop      10.0 ms  ██▍
 └─ send orders                       shop      10.0 ms  ██▍
    ├─ process orders #1 ✗ nack       packing   10.0 ms    ┄┄┄┄┄┄┄███
-   │     queued 30.0 ms · links to send orders · out of stock
+   │     out of stock · queued 30.0 ms · links to send orders
    └─ process orders #2              packing   10.0 ms              ┄┄┄┄┄┄┄██▌
       │  retried after 30.0 ms · customer=Zoë
       │  links to send orders, process orders #1
       └┄ delete orders               shop      10.0 ms                       ███
+            links to process orders #2, process orders #1, 1 elsewhere
 ";
     assert_eq!(text, expected);
     let coloured = Waterfall::new(&journeys[0])

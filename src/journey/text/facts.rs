@@ -8,8 +8,8 @@ use crate::journey::{Edge, Journey, Link, Row, Span};
 const MESSAGE_ATTEMPT: &str = "tracehop.message.attempt";
 const SETTLEMENT: &str = "tracehop.settlement";
 
-/// How many links are named; the rest are counted.
-const LINKS_NAMED: usize = 3;
+/// How many names of linked spans are written out; more are counted.
+const LINKS_NAMED: usize = 4;
 
 /// The name, with the attempt where that says something.
 pub(super) fn name(span: &Span) -> String {
@@ -57,40 +57,52 @@ fn waited_for<'a>(journey: &Journey<'a>, span: &Span) -> Option<&'a Span> {
 pub(super) fn details(journey: &Journey<'_>, row: &Row<'_>, attributes: &[String]) -> Vec<String> {
     let span = row.span;
     let mut details = Vec::new();
+    if let Status::Error { description } = &span.status
+        && !description.is_empty()
+    {
+        details.push(description.to_string());
+    }
     if let Some((since, again)) = waited(journey, span) {
         let word = if again { "retried after" } else { "queued" };
         let time = span.start_unix_nano.saturating_sub(since);
         details.push(format!("{word} {}", duration(time)));
     }
-    for key in attributes {
-        if let Some(value) = span.attribute(key) {
-            details.push(format!("{key}={value}"));
+    // What is sent is shown where it arrives.
+    if !matches!(span.kind, SpanKind::Producer | SpanKind::Client) {
+        for key in attributes {
+            details.extend(span.attribute(key).map(|value| format!("{key}={value}")));
         }
     }
     // A span that hangs on its one link shows it by where it stands.
     if !(span.links.is_empty() || row.edge == Edge::Link && span.links.len() == 1) {
         details.push(links(journey, span));
     }
-    if let Status::Error { description } = &span.status
-        && !description.is_empty()
-    {
-        details.push(description.to_string());
-    }
     details
 }
 
+/// The spans that it links to by name, and how many of them are in no row of this journey.
 fn links(journey: &Journey<'_>, span: &Span) -> String {
-    let mut named: Vec<_> = span
-        .links
-        .iter()
-        .take(LINKS_NAMED)
-        .map(|link| match journey.find(link.target()) {
-            Some(target) => name(target),
-            None => format!("span {}", link.span_id),
-        })
-        .collect();
-    if span.links.len() > LINKS_NAMED {
-        named.push(format!("{} more", span.links.len() - LINKS_NAMED));
+    let mut named: Vec<(String, usize)> = Vec::new();
+    let mut elsewhere = 0;
+    for link in &span.links {
+        match journey.find(link.target()).map(name) {
+            None => elsewhere += 1,
+            Some(name) => match named.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, times)) => *times += 1,
+                None => named.push((name, 1)),
+            },
+        }
     }
-    format!("links to {}", named.join(", "))
+    let further = named.split_off(named.len().min(LINKS_NAMED)).len();
+    let mut parts: Vec<_> = named.into_iter().map(times).collect();
+    parts.extend((further > 0).then(|| format!("{further} more")));
+    parts.extend((elsewhere > 0).then(|| format!("{elsewhere} elsewhere")));
+    format!("links to {}", parts.join(", "))
+}
+
+fn times((name, times): (String, usize)) -> String {
+    match times {
+        1 => name,
+        _ => format!("{name} ×{times}"),
+    }
 }
