@@ -33,7 +33,10 @@ async fn ship_orders(
     let ship = move |order: Incoming| {
         let shipped = shipped.clone();
         async move {
-            let order = order.text().ok_or("an order is text")?.to_owned();
+            let order = order
+                .text()
+                .ok_or_else(|| Failure::reject("an order is text"))?
+                .to_owned();
             shipped.send(order)?;
             Ok::<_, Failure>(())
         }

@@ -4,7 +4,8 @@
 mod aws;
 pub mod contract;
 #[cfg(feature = "testing")]
-pub mod testing;
+pub mod journey;
+pub mod memory;
 #[cfg(feature = "setup")]
 pub mod setup;
 #[cfg(feature = "sns")]
@@ -14,10 +15,5 @@ pub mod sqs;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
-pub mod memory;
-pub mod telemetry;
 #[cfg(feature = "worker")]
 pub mod worker;
-pub mod journey;
-#[cfg(feature = "testing")]
-pub mod testing;

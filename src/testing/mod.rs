@@ -1,11 +1,10 @@
 //! For tests, yours and ours (feature `testing`). Nothing in here is for production.
 
+#[cfg(feature = "worker")]
+pub mod conformance;
+mod span_tree;
 pub mod sqs;
 mod telemetry;
 
-pub use telemetry::{Measured, Recorder};
-//! For tests, yours and ours.
-
-mod span_tree;
-
 pub use span_tree::SpanTree;
+pub use telemetry::{Measured, Recorder};

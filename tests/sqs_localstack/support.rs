@@ -1,0 +1,85 @@
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
+use tokio::process::Command;
+
+/// A client of the server at `url`.
+pub(crate) fn client(url: &str) -> Client {
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::for_tests())
+        .endpoint_url(url);
+    Client::from_conf(config.build())
+}
+
+/// A queue of a fresh name, whose messages stay invisible for `visibility` seconds.
+pub(crate) async fn queue(client: &Client, visibility: u32) -> String {
+    let name = format!("tracehop-{:032x}", fastrand::u128(..));
+    let create = client.create_queue().queue_name(name);
+    let create = create.attributes(
+        QueueAttributeName::VisibilityTimeout,
+        visibility.to_string(),
+    );
+    create.send().await.unwrap().queue_url.unwrap()
+}
+
+/// Sends messages whose bodies are the numbers.
+pub(crate) async fn send(client: &Client, queue: &str, numbers: impl IntoIterator<Item = usize>) {
+    let numbers: Vec<usize> = numbers.into_iter().collect();
+    for ten in numbers.chunks(10) {
+        let entries = ten.iter().map(|number| {
+            SendMessageBatchRequestEntry::builder()
+                .id(number.to_string())
+                .message_body(number.to_string())
+                .build()
+                .unwrap()
+        });
+        let batch = client.send_message_batch().queue_url(queue);
+        let sent = batch.set_entries(Some(entries.collect())).send().await;
+        assert!(sent.unwrap().failed().is_empty());
+    }
+}
+
+/// How many messages wait, and how many are in flight.
+pub(crate) async fn depth(client: &Client, queue: &str) -> (u64, u64) {
+    let waiting = QueueAttributeName::ApproximateNumberOfMessages;
+    let in_flight = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+    let asked = client.get_queue_attributes().queue_url(queue);
+    let asked = asked.attribute_names(QueueAttributeName::All).send().await;
+    let attributes = asked.unwrap().attributes.unwrap();
+    (
+        attributes[&waiting].parse().unwrap(),
+        attributes[&in_flight].parse().unwrap(),
+    )
+}
+
+/// The example of that name, as a process on the server at `url`. It is killed when dropped.
+pub(crate) fn example(name: &str, url: &str, queue: &str) -> Command {
+    let tests = std::env::current_exe().unwrap();
+    let target: PathBuf = tests
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .join("examples")
+        .join(name);
+    assert!(
+        target.exists(),
+        "{name} is built with: cargo build --all-features --examples"
+    );
+    let mut command = Command::new(target);
+    command
+        .env("AWS_ENDPOINT_URL", url)
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("OTEL_TRACES_EXPORTER", "none")
+        .env("OTEL_METRICS_EXPORTER", "none")
+        .env("QUEUE_URL", queue)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
