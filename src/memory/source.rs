@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use opentelemetry::Context;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -11,7 +12,9 @@ use crate::contract::{
     Capacity, Delivery, Destination, Error, ErrorKind, Operation, Result, Settled, Settlement,
     Source,
 };
-use crate::telemetry::Instrumentation;
+use crate::telemetry::{
+    Instrumentation, MessageFacts, MessageLink, Outcome, Puller, Receive, Started,
+};
 
 /// A consumer of one queue of a [`MemoryBroker`](super::MemoryBroker).
 ///
@@ -38,7 +41,30 @@ impl MemorySource {
         }
     }
 
-    fn deliver(&self, handed: Handed) -> Delivery<MemoryReceipt> {
+    /// Makes deliveries of what was handed over, and records that they came.
+    fn deliver(&self, handed: Vec<Handed>) -> Vec<Delivery<MemoryReceipt>> {
+        let started = Started::now();
+        let deliveries: Vec<_> = handed.into_iter().map(|one| self.delivery(one)).collect();
+        let messages: Vec<_> = deliveries
+            .iter()
+            .map(|delivery| MessageLink {
+                creation: &delivery.context,
+                facts: MessageFacts::of(&delivery.message, &delivery.attributes),
+            })
+            .collect();
+        let receive = Receive {
+            destination: &self.queue.destination,
+            puller: Puller::Source,
+            parent: &Context::new(),
+            started,
+            messages: &messages,
+            batch: true,
+        };
+        self.instrumentation.received(&receive, &Outcome::success());
+        deliveries
+    }
+
+    fn delivery(&self, handed: Handed) -> Delivery<MemoryReceipt> {
         let receipt = MemoryReceipt {
             queue: Arc::clone(&self.queue),
             tag: Some(handed.tag),
@@ -64,8 +90,10 @@ impl Source for MemorySource {
     }
 
     async fn open(&self, capacity: Capacity) -> Result<()> {
+        self.queue.check(Operation::Open)?;
         self.per_lane.store(capacity.per_lane, Ordering::Relaxed);
-        self.queue.check(Operation::Open)
+        self.instrumentation.start_consumer(&self.queue.destination);
+        Ok(())
     }
 
     async fn receive(&self, max: usize) -> Result<Vec<Delivery<MemoryReceipt>>> {
@@ -81,7 +109,7 @@ impl Source for MemorySource {
                 (state.faults.deleted, handed, state.next_event())
             });
             if !handed.is_empty() {
-                return Ok(handed.into_iter().map(|one| self.deliver(one)).collect());
+                return Ok(self.deliver(handed));
             }
             if deleted {
                 self.queue.check(Operation::Receive)?;

@@ -1,4 +1,3 @@
-use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
@@ -15,7 +14,7 @@ use crate::contract::{Delivery, Destination, Value};
 #[derive(Debug)]
 pub(crate) struct Retries(Mutex<LruCache<String, SpanContext>>);
 
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+const REMEMBERED: usize = 10_000;
 
 impl Default for Retries {
     fn default() -> Self {
@@ -43,7 +42,7 @@ impl Retries {
         if let (Some(id), true) = (id, span.is_valid()) {
             let mut spans = self.lock();
             spans.put(key(destination, id), span);
-            if spans.len() > REMEMBERED.get() {
+            if spans.len() > REMEMBERED {
                 spans.pop_lru();
             }
         }

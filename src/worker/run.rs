@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -13,7 +13,9 @@ use super::Gate;
 use super::engine::Engine;
 use super::handle::{Stage, Status};
 use super::work::Work;
-use crate::contract::{Capacity, Delivery, Error, ErrorKind, Operation, Result, Source};
+use crate::contract::{
+    Capacity, Delivery, Error, ErrorKind, Operation, Result, Settlement, Source,
+};
 
 /// How a drain went.
 #[derive(Clone, Debug, Default)]
@@ -108,13 +110,9 @@ impl<S: Source, W: Work> Run<S, W> {
     async fn receive(&mut self) -> Result<()> {
         loop {
             self.reap();
-            let slot = tokio::select! {
-                biased;
-                () = self.stopping.cancelled() => return Ok(()),
-                slot = Arc::clone(&self.slots).acquire_owned() => slot,
+            let Some(slot) = self.free_slot().await else {
+                return Ok(());
             };
-            // Nobody closes the semaphore.
-            let Ok(slot) = slot else { return Ok(()) };
             tokio::select! {
                 biased;
                 () = self.stopping.cancelled() => return Ok(()),
@@ -138,16 +136,36 @@ impl<S: Source, W: Work> Run<S, W> {
             } else {
                 let mut slot = Some(slot);
                 for delivery in deliveries {
-                    // A source that yields more than it was asked for has to wait.
-                    let Ok(slot) = (match slot.take() {
-                        Some(slot) => Ok(slot),
-                        None => Arc::clone(&self.slots).acquire_owned().await,
-                    }) else {
-                        return Ok(());
+                    let free = match slot.take() {
+                        Some(slot) => Some(slot),
+                        None => self.free_slot().await,
                     };
-                    self.spawn(slot, vec![delivery]);
+                    match free {
+                        Some(slot) => self.spawn(slot, vec![delivery]),
+                        None => self.give_back(delivery).await,
+                    }
                 }
             }
+        }
+    }
+
+    /// Waits for a free slot; `None` where there is none before the worker is to stop.
+    async fn free_slot(&self) -> Option<OwnedSemaphorePermit> {
+        tokio::select! {
+            biased;
+            slot = Arc::clone(&self.slots).acquire_owned() => slot.ok(),
+            () = self.stopping.cancelled() => None,
+        }
+    }
+
+    /// What a source yielded beyond what it was asked for, and no handler will see.
+    async fn give_back(&self, delivery: Delivery<S::Receipt>) {
+        let settled = self
+            .engine
+            .source
+            .settle(delivery.receipt, Settlement::Release);
+        if let Err(error) = settled.await {
+            tracing::warn!(%error, "a delivery was not given back, its message comes again");
         }
     }
 
@@ -174,16 +192,13 @@ impl<S: Source, W: Work> Run<S, W> {
         deliveries
     }
 
-    fn spawn(
-        &mut self,
-        slot: tokio::sync::OwnedSemaphorePermit,
-        deliveries: Vec<Delivery<S::Receipt>>,
-    ) {
+    fn spawn(&mut self, slot: OwnedSemaphorePermit, deliveries: Vec<Delivery<S::Receipt>>) {
         let engine = Arc::clone(&self.engine);
-        self.handlers.spawn(async move {
+        // Boxed, because spawning moves a future several times, and this one is large.
+        self.handlers.spawn(Box::pin(async move {
             engine.attend(deliveries).await;
             drop(slot);
-        });
+        }));
     }
 
     /// Forgets handlers that are done.
@@ -209,8 +224,7 @@ impl<S: Source, W: Work> Run<S, W> {
         let closed = timeout_at(deadline, source.close(deadline)).await;
         let incomplete = match closed {
             _ if abandoned > 0 => Some(self.error(format!(
-                "{abandoned} handlers were still running near the end of the drain time of {:?}; \
-                 their messages come again",
+                "unfinished near the end of the drain time of {:?}, and coming again: {abandoned}",
                 self.drain
             ))),
             Ok(closed) => closed.err(),

@@ -17,7 +17,8 @@ use crate::world::World;
 /// What a seed led to.
 pub(crate) struct Report {
     pub(crate) violations: Vec<String>,
-    pub(crate) journal: Vec<String>,
+    /// Everything that happened, where it is kept.
+    pub(crate) journal: Option<Vec<String>>,
     pub(crate) outcome: Outcome,
 }
 
@@ -66,7 +67,7 @@ impl Add for Outcome {
     }
 }
 
-pub(crate) fn run(seed: u64) -> Report {
+pub(crate) fn run(seed: u64, keeps_journal: bool) -> Report {
     // The backoff's jitter is drawn from the thread's own generator.
     fastrand::seed(seed);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -75,7 +76,7 @@ pub(crate) fn run(seed: u64) -> Report {
         .build()
         .unwrap();
     let spans = Spans::default();
-    let (world, outcome) = runtime.block_on(scenario(seed, &spans));
+    let (world, outcome) = runtime.block_on(scenario(seed, keeps_journal, &spans));
     // What still runs is dropped with it.
     drop(runtime);
     world.check(spans.open() == 0, || {
@@ -92,15 +93,15 @@ pub(crate) fn run(seed: u64) -> Report {
     let mut state = world.lock();
     Report {
         violations: std::mem::take(&mut state.violations),
-        journal: std::mem::take(&mut state.journal),
+        journal: state.journal.take(),
         outcome,
     }
 }
 
-async fn scenario(seed: u64, spans: &Spans) -> (World, Outcome) {
+async fn scenario(seed: u64, keeps_journal: bool, spans: &Spans) -> (World, Outcome) {
     let mut rng = Rng::with_seed(seed);
     let plan = Arc::new(Plan::draw(&mut rng));
-    let world = World::new(rng);
+    let world = World::new(rng, keeps_journal);
     let instrumentation = spans.instrumentation();
     let broker = MemoryBroker::new().with_instrumentation(instrumentation.clone());
     let mut options = QueueOptions::default()
@@ -189,7 +190,7 @@ async fn disturb(broker: MemoryBroker, world: World, plan: Arc<Plan>) {
     faults.sort_by_key(|(at, _)| *at);
     for (at, fault) in faults {
         sleep_until(start + at).await;
-        world.note(&format!("{fault:?}"));
+        world.note(|| format!("{fault:?}"));
         match fault {
             Fault::RevokeOne => {
                 let held = broker.in_hand(QUEUE);

@@ -106,7 +106,7 @@ impl Source for Watched {
     async fn settle(&self, receipt: Receipt, how: Settlement) -> Result<Settled> {
         let Receipt { id, attempt, .. } = &receipt;
         self.world
-            .note(&format!("settle {id} attempt {attempt}: {}", how.as_str()));
+            .note(|| format!("settle {id} attempt {attempt}: {}", how.as_str()));
         self.world.check(!receipt.lease.is_lost(), || {
             format!("{id}: {} after its lease was lost", how.as_str())
         });

@@ -12,7 +12,7 @@ pub(crate) struct World(Arc<Mutex<State>>);
 pub(crate) struct State {
     pub(crate) rng: Rng,
     pub(crate) violations: Vec<String>,
-    pub(crate) journal: Vec<String>,
+    pub(crate) journal: Option<Vec<String>>,
     started: Instant,
     /// What each delivery was answered with by its handler: message id and attempt.
     answers: BTreeMap<(String, u32), Answer>,
@@ -36,11 +36,11 @@ pub(crate) enum Answer {
 }
 
 impl World {
-    pub(crate) fn new(rng: Rng) -> Self {
+    pub(crate) fn new(rng: Rng, keeps_journal: bool) -> Self {
         Self(Arc::new(Mutex::new(State {
             rng,
             violations: Vec::new(),
-            journal: Vec::new(),
+            journal: keeps_journal.then(Vec::new),
             started: Instant::now(),
             answers: BTreeMap::new(),
             busy: BTreeSet::new(),
@@ -66,21 +66,20 @@ impl World {
         }
     }
 
-    pub(crate) fn note(&self, event: &str) {
+    /// Puts an event on record, where the record is kept.
+    pub(crate) fn note(&self, event: impl FnOnce() -> String) {
         let mut state = self.lock();
         let at = state.started.elapsed().as_millis();
-        state.journal.push(format!("{at} {event}"));
+        if let Some(journal) = &mut state.journal {
+            journal.push(format!("{at} {}", event()));
+        }
     }
 
     /// A handler begins with these messages; it ends when the answer is dropped.
     pub(crate) fn begin(&self, messages: &[Incoming]) -> Handling {
         let mut lanes = BTreeSet::new();
         for message in messages {
-            self.note(&format!(
-                "handle {} attempt {}",
-                id(message),
-                message.attempt()
-            ));
+            self.note(|| format!("handle {} attempt {}", id(message), message.attempt()));
             if let Some(lane) = lane(message) {
                 lanes.insert(lane);
             }

@@ -82,7 +82,7 @@ async fn failures_wait_by_the_backoff() {
     for (attempt, wait) in (0..).zip(&waits) {
         let ceiling = SECOND * 2_u32.saturating_pow(attempt).min(8);
         assert!(
-            *wait <= ceiling + Duration::from_millis(2),
+            *wait <= ceiling + Duration::from_millis(1),
             "{attempt}: {wait:?}"
         );
     }

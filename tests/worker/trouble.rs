@@ -1,8 +1,12 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use tracehop::contract::{ErrorKind, Message, Operation, Settlement, Source};
-use tracehop::worker::{Backoff, DeadLetter, Failure, Incoming, LostLease};
+use tracehop::contract::{
+    Capacity, Delivery, Destination, ErrorKind, Message, Operation, Result, Settled, Settlement,
+    Source,
+};
+use tracehop::memory::{MemoryReceipt, MemorySource};
+use tracehop::worker::{Backoff, DeadLetter, Failure, Incoming, LostLease, Worker};
 
 use crate::bench::{Bench, DEAD, QUEUE, Seen};
 
@@ -107,9 +111,7 @@ async fn a_dead_letter_keeps_the_message_and_its_deduplication_id_is_the_message
     worker.run_until(bench.emptied()).await.unwrap();
 
     let dead = bench.broker.source(DEAD);
-    dead.open(tracehop::contract::Capacity::slots(1))
-        .await
-        .unwrap();
+    dead.open(Capacity::slots(1)).await.unwrap();
     let delivery = dead.receive(1).await.unwrap().remove(0);
     let letter = delivery.message;
     assert_eq!(letter.dedup_id.as_deref(), Some(id.as_bytes()));
@@ -178,7 +180,7 @@ async fn a_drain_that_runs_out_of_time_names_the_destination_and_keeps_its_limit
     assert_eq!((drained.finished, drained.abandoned), (1, 1));
     let error = drained.complete().unwrap_err().to_string();
     assert!(
-        error.starts_with("close memory:orders: 1 handlers were still running"),
+        error.starts_with("close memory:orders: unfinished near the end of the drain time of 10s"),
         "{error}"
     );
     assert_eq!(bench.broker.waiting(QUEUE), 1, "it came back at once");
@@ -231,4 +233,51 @@ async fn a_handler_that_blocks_its_thread_does_not_stop_the_worker() {
     };
     worker.run_until(done).await.unwrap();
     assert_eq!(seen.list().len(), 4);
+}
+
+/// A source that yields more than it is asked for.
+struct Greedy(MemorySource);
+
+impl Source for Greedy {
+    type Receipt = MemoryReceipt;
+
+    fn destination(&self) -> &Destination {
+        self.0.destination()
+    }
+
+    async fn open(&self, capacity: Capacity) -> Result<()> {
+        self.0.open(capacity).await
+    }
+
+    async fn receive(&self, _max: usize) -> Result<Vec<Delivery<MemoryReceipt>>> {
+        self.0.receive(9).await
+    }
+
+    async fn settle(&self, receipt: MemoryReceipt, how: Settlement) -> Result<Settled> {
+        self.0.settle(receipt, how).await
+    }
+
+    async fn close(&self, deadline: Instant) -> Result<()> {
+        self.0.close(deadline).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_yields_too_much_gets_it_back_at_the_shutdown() {
+    let bench = Bench::with(&["one", "two", "three"]).await;
+    let seen = Seen::new();
+    let slow = seen.then(|_| async {
+        sleep(SECOND).await;
+        Ok(())
+    });
+    let worker = Worker::new(Greedy(bench.broker.source(QUEUE)), slow).concurrency(1);
+    worker.run_until(seen.has(2)).await.unwrap();
+    assert_eq!(seen.list().len(), 2);
+    let rest = Seen::new();
+    bench
+        .worker(rest.ok())
+        .run_until(rest.has(1))
+        .await
+        .unwrap();
+    assert_eq!(rest.list(), [("three".to_owned(), 1)], "it was no attempt");
 }
