@@ -2,6 +2,7 @@
 //!
 //! `TRACEHOP_SEEDS=10000` runs that many seeds, `TRACEHOP_SEED=42` one of them alone.
 
+#![cfg(feature = "worker")]
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod handler;

@@ -79,12 +79,12 @@ pub(crate) fn run(seed: u64, keeps_journal: bool) -> Report {
     let (world, outcome) = runtime.block_on(scenario(seed, keeps_journal, &spans));
     // What still runs is dropped with it.
     drop(runtime);
-    world.check(spans.open() == 0, || {
+    world.check_last(spans.open() == 0, || {
         format!("{} spans never ended", spans.open())
     });
-    world.check(spans.ended_twice() == 0, || "a span ended twice".to_owned());
+    world.check_last(spans.ended_twice() == 0, || "a span ended twice".to_owned());
     let invocations = world.lock().invocations;
-    world.check(spans.processed() == invocations, || {
+    world.check_last(spans.processed() == invocations, || {
         format!(
             "{} process spans for {invocations} handlings",
             spans.processed()
@@ -101,7 +101,7 @@ pub(crate) fn run(seed: u64, keeps_journal: bool) -> Report {
 async fn scenario(seed: u64, keeps_journal: bool, spans: &Spans) -> (World, Outcome) {
     let mut rng = Rng::with_seed(seed);
     let plan = Arc::new(Plan::draw(&mut rng));
-    let world = World::new(rng, keeps_journal);
+    let world = World::new(rng, &plan, keeps_journal);
     let instrumentation = spans.instrumentation();
     let broker = MemoryBroker::new().with_instrumentation(instrumentation.clone());
     let mut options = QueueOptions::default()
@@ -119,7 +119,7 @@ async fn scenario(seed: u64, keeps_journal: bool, spans: &Spans) -> (World, Outc
         calm: Arc::new(AtomicBool::new(false)),
     };
 
-    let sending = tokio::spawn(send(broker.clone(), Arc::clone(&plan)));
+    let sending = tokio::spawn(send(broker.clone(), world.clone(), Arc::clone(&plan)));
     let faults = tokio::spawn(disturb(broker.clone(), world.clone(), Arc::clone(&plan)));
     let tracks: Vec<_> = (0..plan.tracks.len())
         .map(|track| tokio::spawn(lives(place.clone(), track)))
@@ -168,14 +168,16 @@ async fn lives(place: Place, track: usize) -> Outcome {
     outcome
 }
 
-async fn send(broker: MemoryBroker, plan: Arc<Plan>) {
+async fn send(broker: MemoryBroker, world: World, plan: Arc<Plan>) {
     let start = Instant::now();
-    for (number, (at, lane)) in plan.messages.iter().enumerate() {
+    for (number, (at, lane)) in (0..).zip(&plan.messages) {
         sleep_until(start + *at).await;
         let mut message = Message::new(number.to_string());
         message.properties.message_id = Some(format!("m{number}"));
         if let Some(lane) = lane {
-            message = message.with_group(format!("lane-{lane}"));
+            let lane = format!("lane-{lane}");
+            world.sent(&lane, number);
+            message = message.with_group(lane);
         }
         // The broker may be away for a while.
         while broker.sink(QUEUE).send(message.clone()).await.is_err() {

@@ -115,10 +115,14 @@ impl Source for Watched {
         });
         let answer = self.world.answered(id, *attempt);
         let discarded = how == Settlement::Ack && answer != Some(Answer::Success);
+        let gone = matches!(how, Settlement::Ack | Settlement::Reject { .. });
         let id = id.clone();
         let settled = self.source.settle(receipt.inner, how).await?;
-        if settled == Settled::Done && discarded && self.reject == Reject::Discard {
-            self.world.lock().discarded.insert(id);
+        if settled == Settled::Done && gone {
+            self.world.settled(&id);
+            if discarded && self.reject == Reject::Discard {
+                self.world.lock().discarded.insert(id);
+            }
         }
         Ok(settled)
     }

@@ -5,6 +5,8 @@ use fastrand::Rng;
 use tokio::time::Instant;
 use tracehop::worker::Incoming;
 
+use crate::plan::Plan;
+
 /// What happened so far, and what of it must not have.
 #[derive(Clone)]
 pub(crate) struct World(Arc<Mutex<State>>);
@@ -21,6 +23,10 @@ pub(crate) struct State {
     /// The last message of each lane whose first handling has begun.
     furthest: BTreeMap<String, u32>,
     handled: BTreeSet<String>,
+    /// What was sent to each lane and is not settled for good, by number.
+    unsettled: BTreeMap<String, BTreeSet<u32>>,
+    /// The broker takes messages out of lanes by itself.
+    buries: bool,
     pub(crate) succeeded: BTreeSet<String>,
     pub(crate) discarded: BTreeSet<String>,
     /// How many handlers, and processings within them, have begun.
@@ -36,7 +42,7 @@ pub(crate) enum Answer {
 }
 
 impl World {
-    pub(crate) fn new(rng: Rng, keeps_journal: bool) -> Self {
+    pub(crate) fn new(rng: Rng, plan: &Plan, keeps_journal: bool) -> Self {
         Self(Arc::new(Mutex::new(State {
             rng,
             violations: Vec::new(),
@@ -46,6 +52,8 @@ impl World {
             busy: BTreeSet::new(),
             furthest: BTreeMap::new(),
             handled: BTreeSet::new(),
+            unsettled: BTreeMap::new(),
+            buries: plan.max_receives.is_some(),
             succeeded: BTreeSet::new(),
             discarded: BTreeSet::new(),
             invocations: 0,
@@ -58,11 +66,16 @@ impl World {
 
     pub(crate) fn check(&self, holds: bool, otherwise: impl FnOnce() -> String) {
         if !holds {
-            let mut state = self.lock();
-            let at = state.started.elapsed();
-            state
-                .violations
-                .push(format!("after {at:?}: {}", otherwise()));
+            let at = self.lock().started.elapsed();
+            self.check_last(false, || format!("after {at:?}: {}", otherwise()));
+        }
+    }
+
+    /// A check when all is over, and with it the clock.
+    pub(crate) fn check_last(&self, holds: bool, otherwise: impl FnOnce() -> String) {
+        if !holds {
+            let violation = otherwise();
+            self.lock().violations.push(violation);
         }
     }
 
@@ -84,6 +97,7 @@ impl World {
                 lanes.insert(lane);
             }
             self.first(message);
+            self.turn(message, messages);
             // What is not answered otherwise was cancelled, or has panicked.
             self.answer(message, Answer::Failure);
         }
@@ -107,6 +121,40 @@ impl World {
             self.check(in_order, || {
                 format!("lane {lane}: {number} began after {before:?}")
             });
+        }
+    }
+
+    /// Before a message of a lane, all that were sent to it earlier are settled for good, but for
+    /// those that are handled with it.
+    fn turn(&self, message: &Incoming, together: &[Incoming]) {
+        let Some(lane) = lane(message) else { return };
+        let state = self.lock();
+        let earlier = state
+            .unsettled
+            .get(&lane)
+            .map(|lane| lane.range(..number(message)));
+        let skipped = earlier.and_then(|mut earlier| {
+            earlier.find(|earlier| together.iter().all(|message| number(message) != **earlier))
+        });
+        let (skipped, buries) = (skipped.copied(), state.buries);
+        drop(state);
+        self.check(skipped.is_none() || buries, || {
+            format!("lane {lane}: {} came before {skipped:?}", number(message))
+        });
+    }
+
+    /// A message is about to be sent to a lane.
+    pub(crate) fn sent(&self, lane: &str, number: u32) {
+        let mut state = self.lock();
+        let unsettled = state.unsettled.entry(lane.to_owned()).or_default();
+        unsettled.insert(number);
+    }
+
+    /// A message is settled for good.
+    pub(crate) fn settled(&self, id: &str) {
+        let number = id.trim_start_matches('m').parse().unwrap();
+        for lane in self.lock().unsettled.values_mut() {
+            lane.remove(&number);
         }
     }
 
