@@ -10,9 +10,7 @@ use opentelemetry::context::FutureExt as _;
 use tracehop_sqs::HeaderExtractor;
 
 use super::{SqsQueue, receive};
-use crate::telemetry::{
-    Instrumentation, OperationError, ProcessSpan, ProcessStart, Processed, Scope,
-};
+use crate::telemetry::{OperationError, ProcessSpan, ProcessStart, Processed, Propagator, Scope};
 
 /// Tracing for a consumer loop of one's own, on the messages that the AWS client received.
 ///
@@ -38,7 +36,7 @@ pub trait MessageExt {
         F: Future<Output = Result<T, E>>,
         E: Display;
 
-    /// The context that the message brings, read by the default propagator: the remote span
+    /// The context that the message brings, read by the global propagator: the remote span
     /// context and the baggage, and nothing of what is current.
     /// [`SqsQueue::extract_context`] reads by the queue's own.
     fn extract_context(&self) -> Context;
@@ -66,10 +64,11 @@ impl MessageExt for Message {
     }
 
     fn extract_context(&self) -> Context {
-        receive::extract(Instrumentation::default().propagator(), self).context
+        receive::extract(&Propagator::global(), self).context
     }
 }
 
+/// What the message carried was counted when it was received, and is not counted again.
 fn start(queue: &SqsQueue, message: &Message) -> ProcessSpan {
     let carrier = HeaderExtractor::from(message);
     queue.telemetry().process(&ProcessStart {

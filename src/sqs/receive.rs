@@ -124,7 +124,8 @@ fn system_attribute<'a>(message: &'a Message, name: &SystemName) -> Option<&'a s
 }
 
 /// Asks for the propagation fields, unless a name or pattern of the user's covers them: `All`,
-/// `.*` and `prefix.*`. SQS sets no limit to how many names are asked for.
+/// `.*` and `prefix.*` (Amazon SQS API reference, `ReceiveMessage`, which sets no limit to how many
+/// names are asked for).
 fn ask_for_message_attributes<'a>(
     input: &mut ReceiveMessageInput,
     fields: impl Iterator<Item = &'a str>,

@@ -36,3 +36,37 @@ impl Intercept for Untraced {
         Ok(())
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+mod tests {
+    use aws_sdk_sqs::Client;
+
+    use super::*;
+    use crate::sqs::TraceInterceptor;
+    use crate::testing::Recorder;
+    use crate::testing::sqs::SqsEndpoint;
+
+    #[tokio::test]
+    async fn a_marked_request_passes_by_the_interceptor_of_its_client() {
+        let (sqs, recorder) = (SqsEndpoint::start().await, Recorder::new());
+        let queue = sqs.queue("orders").create();
+        let interceptor = TraceInterceptor::with(recorder.instrumentation());
+        let client = Client::from_conf(sqs.config().interceptor(interceptor).build());
+        let send = || {
+            client
+                .send_message()
+                .queue_url(&queue)
+                .message_body("order")
+        };
+
+        let marked = send().customize().interceptor(Untraced);
+        marked.send().await.unwrap();
+        assert!(recorder.spans().is_empty());
+        let request = sqs.requests().remove(0).json();
+        assert!(request.get("MessageAttributes").is_none());
+
+        send().send().await.unwrap();
+        assert_eq!(recorder.spans().len(), 1);
+    }
+}

@@ -41,7 +41,7 @@ impl Propagator {
     }
 
     /// What stands for the global propagator as it is now.
-    pub(super) fn global() -> Self {
+    pub(crate) fn global() -> Self {
         let fields: Vec<String> = global::get_text_map_propagator(|propagator| {
             propagator.fields().map(ToOwned::to_owned).collect()
         });
