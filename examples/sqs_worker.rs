@@ -1,4 +1,5 @@
-//! A worker on the SQS queue `QUEUE_URL`, until Ctrl-C or until it has handled `MAX_MESSAGES`.
+//! A worker on the SQS queue `QUEUE_URL`, until Ctrl-C or until it has handled `MAX_MESSAGES`;
+//! what is in hand by then is finished.
 //!
 //! Each message is a line of JSON: `body`, the `trace_id`, `span_id`, `parent_span_id` and `links`
 //! of the process span that the handler runs in, `baggage`, `attempt` and `queue_time_ms`. The

@@ -26,28 +26,32 @@ pub trait Sink: Send + Sync + 'static {
         parent: &Context,
     ) -> impl Future<Output = Result<Confirm>> + Send;
 
-    /// Sends a message under the current context and waits until the broker has it.
+    /// Sends a message and waits until the broker has it. The send span is a child of what is
+    /// current where the future is first polled, so that `.with_context(cx)` on it works.
     ///
     /// Not cancel-safe: a dropped call may or may not have sent the message.
     ///
     /// # Errors
     /// As [`enqueue`](Self::enqueue), and what the broker said.
     fn send(&self, message: Message) -> impl Future<Output = Result<Sent>> + Send {
-        let parent = Context::current();
-        async move { self.enqueue(message, &parent).await?.await }
+        async move {
+            let parent = Context::current();
+            self.enqueue(message, &parent).await?.await
+        }
     }
 }
 
 /// Conveniences over any [`Sink`].
 pub trait SinkExt: Sink {
     /// Sends messages in order, with their confirms in flight together; one result a message.
-    /// After a message that could not be enqueued the following ones are still tried.
+    /// After a message that could not be enqueued the following ones are still tried. The context
+    /// is taken as in [`send`](Sink::send).
     fn send_all(
         &self,
         messages: impl IntoIterator<Item = Message, IntoIter: Send> + Send,
     ) -> impl Future<Output = Vec<Result<Sent>>> + Send {
-        let parent = Context::current();
         async move {
+            let parent = Context::current();
             let mut confirms = Vec::new();
             for message in messages {
                 confirms.push(self.enqueue(message, &parent).await);
@@ -117,4 +121,53 @@ pub struct Sent {
     pub partition: Option<i32>,
     /// Kafka offset.
     pub offset: Option<i64>,
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+mod tests {
+    use std::sync::Mutex;
+
+    use futures_util::FutureExt as _;
+    use opentelemetry::KeyValue;
+    use opentelemetry::baggage::BaggageExt;
+    use opentelemetry::context::FutureExt as _;
+
+    use super::*;
+    use crate::contract::System;
+
+    /// Keeps the baggage that each message would have been sent with.
+    struct Tenants {
+        destination: Destination,
+        seen: Mutex<Vec<String>>,
+    }
+
+    impl Sink for Tenants {
+        fn destination(&self) -> &Destination {
+            &self.destination
+        }
+
+        async fn enqueue(&self, _: Message, parent: &Context) -> Result<Confirm> {
+            let tenant = parent.baggage().get("tenant").map(ToString::to_string);
+            self.seen.lock().unwrap().push(tenant.unwrap_or_default());
+            Ok(Confirm::new(async { Ok(Sent::default()) }))
+        }
+    }
+
+    #[test]
+    fn a_send_takes_the_context_that_its_future_is_given() {
+        let sink = Tenants {
+            destination: Destination::new(System::Memory, "orders"),
+            seen: Mutex::default(),
+        };
+        let tenant =
+            |name: &'static str| Context::new().with_baggage([KeyValue::new("tenant", name)]);
+        let send = sink.send(Message::new("1")).with_context(tenant("acme"));
+        send.now_or_never().unwrap().unwrap();
+        let send = sink
+            .send_all([Message::new("2")])
+            .with_context(tenant("zen"));
+        assert!(send.now_or_never().unwrap()[0].is_ok());
+        assert_eq!(*sink.seen.lock().unwrap(), ["acme", "zen"]);
+    }
 }
