@@ -13,6 +13,7 @@
 
 use std::error::Error;
 use std::process;
+use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -22,6 +23,10 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tracehop::sqs::SqsSource;
 use tracehop::worker::{Failure, Incoming, Worker};
+
+/// How long a receive waits for a message. A source that closes lets its last one come back, which
+/// takes that long; the default of 20 s asks less often.
+const POLL: Duration = Duration::from_secs(1);
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -70,7 +75,9 @@ async fn work(sqs: &aws_sdk_sqs::Client, name: &'static str, queue_url: &str) ->
     let handled = async move {
         reports.recv().await;
     };
-    let source = SqsSource::new(sqs.clone(), queue_url)?;
+    let source = SqsSource::builder(sqs.clone(), queue_url)
+        .wait_time(POLL)
+        .build()?;
     Worker::new(source, handle).run_until(handled).await?;
     Ok(())
 }

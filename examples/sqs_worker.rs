@@ -17,6 +17,7 @@ use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use opentelemetry::Context;
@@ -28,6 +29,10 @@ use tokio_util::sync::CancellationToken;
 use tracehop::sqs::SqsSource;
 use tracehop::worker::{Failure, Incoming, Worker};
 
+/// How long a receive waits for a message. A source that closes lets its last one come back, which
+/// takes that long; the default of 20 s asks less often.
+const POLL: Duration = Duration::from_secs(2);
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let queue_url = env::var("QUEUE_URL").map_err(|_| "QUEUE_URL is not set")?;
@@ -36,16 +41,18 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 
     let config = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
     let client = aws_sdk_sqs::Client::new(&config);
-    let source = SqsSource::new(client, queue_url)?;
+    let source = SqsSource::builder(client, queue_url)
+        .wait_time(POLL)
+        .build()?;
 
     let enough = CancellationToken::new();
-    let handled = Arc::new(AtomicUsize::new(0));
+    let count = Arc::new(AtomicUsize::new(0));
     let handler = {
         let enough = enough.clone();
         move |incoming: Incoming| {
-            let (enough, handled) = (enough.clone(), Arc::clone(&handled));
+            let (enough, count) = (enough.clone(), Arc::clone(&count));
             async move {
-                let turn = handled.fetch_add(1, Ordering::Relaxed) + 1;
+                let turn = count.fetch_add(1, Ordering::Relaxed) + 1;
                 writeln!(io::stdout(), "{}", line(&incoming))?;
                 if limit.is_some_and(|limit| turn >= limit.get()) {
                     enough.cancel();

@@ -10,6 +10,7 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use tokio::sync::mpsc::{self, UnboundedSender};
@@ -20,6 +21,10 @@ use tracehop::testing::{Recorder, SpanTree};
 use tracehop::worker::{Failure, Incoming, Worker};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
+
+/// How long a receive waits for a message. A source that closes lets its last one come back, which
+/// the default of 20 s would make a long wait for a test.
+const POLL: Duration = Duration::from_secs(1);
 
 /// The code under test: ships orders until `shutdown`. In production the instrumentation is
 /// `Instrumentation::default()`, and the client is configured from the environment.
@@ -42,6 +47,7 @@ async fn ship_orders(
         }
     };
     let source = SqsSource::builder(client, queue_url)
+        .wait_time(POLL)
         .instrumentation(instrumentation.clone())
         .build()?;
     Worker::new(source, ship)
@@ -97,7 +103,7 @@ async fn a_shipped_order_is_traced_from_the_shop_to_the_worker() -> Result<()> {
     assert_eq!(shipped, "order 7");
     spans.assert_is(
         "
-        delete orders CLIENT -> process orders
+        delete orders CLIENT -> send orders {tracehop.link.type=creation}
         send orders PRODUCER
           process orders CONSUMER -> send orders (parent) {tracehop.link.type=creation}
         ",
