@@ -183,6 +183,7 @@ fn the_waterfall_shows_who_waited_for_whom() {
             .linked(1, 4)
             .linked(1, 3)
             .linked(8, 8),
+        span(3, 6, "audit", 90).linked(1, 4),
     ];
     let journeys = stitch(&spans);
     let text = Waterfall::new(&journeys[0])
@@ -198,8 +199,9 @@ place order                          shop      10.0 ms  ██▍
    └─ process orders #2              packing   10.0 ms              ┄┄┄┄┄┄┄██▌
       │  retried after 30.0 ms · customer=Zoë
       │  links to send orders, process orders #1
-      └┄ delete orders               shop      10.0 ms                       ███
-            links to process orders #2, process orders #1, 1 elsewhere
+      ├┄ delete orders               shop      10.0 ms                       ███
+      │     links to process orders #2, process orders #1, 1 elsewhere
+      └┄ audit                       shop      10.0 ms                       ███
 ";
     assert_eq!(text, expected);
     let coloured = Waterfall::new(&journeys[0])
