@@ -7,8 +7,8 @@ pub(crate) struct InFlight<C>(Option<C>);
 
 impl<C: std::fmt::Debug + Send + Sync + 'static> InFlight<C> {
     /// Whether an interceptor has taken the call on already.
-    pub(crate) fn is_set(cfg: &ConfigBag) -> bool {
-        cfg.load::<Self>().is_some()
+    pub(crate) fn is_set(cfg: &mut ConfigBag) -> bool {
+        cfg.get_mut_from_interceptor_state::<Self>().is_some()
     }
 
     pub(crate) fn put(cfg: &mut ConfigBag, call: C) {

@@ -12,4 +12,4 @@ pub(crate) use in_flight::InFlight;
 pub(crate) use outcome::{outcome, request_id};
 #[cfg(feature = "sqs")]
 pub(crate) use send::Created;
-pub(crate) use send::{BatchAnswer, Sender, Sending, SendingBatch};
+pub(crate) use send::{BatchAnswer, Sender, Sending, SendingBatch, concerns};

@@ -15,7 +15,7 @@ use tracehop_propagation::XRay;
 use tracehop_sqs::Budget;
 
 use super::{publish, topic};
-use crate::aws::{Destinations, InFlight, Sender, Sending, SendingBatch};
+use crate::aws::{Destinations, InFlight, Sender, Sending, SendingBatch, concerns};
 use crate::contract::Destination;
 use crate::telemetry::Instrumentation;
 
@@ -152,7 +152,8 @@ impl Intercept for TraceInterceptor {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let current = Context::current();
-        if InFlight::<Call>::is_set(cfg) || current.is_telemetry_suppressed() {
+        let passes = current.is_telemetry_suppressed() || InFlight::<Call>::is_set(cfg);
+        if passes || !concerns(&self.instrumentation, &current) {
             return Ok(());
         }
         if let Some(call) = self.start(context.input_mut(), &current, cfg) {

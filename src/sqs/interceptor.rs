@@ -23,8 +23,8 @@ use tracehop_sqs::Budget;
 
 use super::receive::Receiving;
 use super::untraced::Untraced;
-use super::{queue, send, settle};
-use crate::aws::{Destinations, InFlight, Sender, Sending, SendingBatch};
+use super::{queue, receive, send, settle};
+use crate::aws::{Destinations, InFlight, Sender, Sending, SendingBatch, concerns};
 use crate::contract::Destination;
 use crate::telemetry::{ClientOperation, Instrumentation, MessageFacts, SettleSpan, SettleStart};
 
@@ -86,6 +86,16 @@ impl TraceInterceptor {
     }
 
     fn start(&self, input: &mut Input, current: &Context) -> Option<Call> {
+        if let Some(input) = input.downcast_mut::<ReceiveMessageInput>() {
+            receive::ask(&self.instrumentation, input);
+            return self.instrumentation.records().then(|| {
+                let destination = self.destination(input.queue_url());
+                Call::Receive(Receiving::start(destination, current.clone()))
+            });
+        }
+        if !concerns(&self.instrumentation, current) {
+            return None;
+        }
         if let Some(input) = input.downcast_mut::<SendMessageInput>() {
             let destination = self.destination(input.queue_url());
             let sender = self.sender(&destination, current);
@@ -95,14 +105,6 @@ impl TraceInterceptor {
             let destination = self.destination(input.queue_url());
             let sender = self.sender(&destination, current);
             return Some(Call::SendBatch(send::start_batch(&sender, input)));
-        }
-        if let Some(input) = input.downcast_mut::<ReceiveMessageInput>() {
-            return Some(Call::Receive(Receiving::start(
-                self.destination(input.queue_url()),
-                current.clone(),
-                self.instrumentation.propagator(),
-                input,
-            )));
         }
         if let Some(input) = input.downcast_ref::<DeleteMessageInput>() {
             let span = self.settle(input.queue_url(), ClientOperation::Delete, None, current);

@@ -19,9 +19,11 @@ use crate::telemetry::{
     Instrumentation, MessageFacts, MessageLink, Outcome, Propagator, Puller, Receive, Started,
 };
 
-/// What telemetry and [`MessageExt`](super::MessageExt) read beside the propagation fields.
-const SYSTEM_NAMES: [SystemName; 3] = [
-    SystemName::AwsTraceHeader,
+/// What carries context beside the propagation fields.
+const CONTEXT_NAMES: [SystemName; 1] = [SystemName::AwsTraceHeader];
+
+/// What spans and metrics say, of a process too.
+const RECORDED_NAMES: [SystemName; 2] = [
     SystemName::SentTimestamp,
     SystemName::ApproximateReceiveCount,
 ];
@@ -35,14 +37,7 @@ pub(super) struct Receiving {
 }
 
 impl Receiving {
-    pub(super) fn start(
-        destination: Arc<Destination>,
-        parent: Context,
-        propagator: &Propagator,
-        input: &mut ReceiveMessageInput,
-    ) -> Self {
-        ask_for_message_attributes(input, propagator.fields());
-        ask_for_system_attributes(input);
+    pub(super) fn start(destination: Arc<Destination>, parent: Context) -> Self {
         Self {
             destination,
             parent,
@@ -84,6 +79,15 @@ impl Receiving {
             ..Outcome::of(answer)
         };
         instrumentation.received(&receive, &outcome);
+    }
+}
+
+/// Asks for the attributes that carry context, and for those that are recorded if anything is.
+pub(super) fn ask(instrumentation: &Instrumentation, input: &mut ReceiveMessageInput) {
+    ask_for_message_attributes(input, instrumentation.propagator().fields());
+    ask_for_system_attributes(input, &CONTEXT_NAMES);
+    if instrumentation.records() {
+        ask_for_system_attributes(input, &RECORDED_NAMES);
     }
 }
 
@@ -149,15 +153,17 @@ fn ask_for_message_attributes<'a>(
     deprecated,
     reason = "users of the discontinued parameter keep what they ask for"
 )]
-fn ask_for_system_attributes(input: &mut ReceiveMessageInput) {
+fn ask_for_system_attributes(input: &mut ReceiveMessageInput, wanted: &[SystemName]) {
     match &mut input.attribute_names {
         Some(names) if input.message_system_attribute_names.is_none() => {
-            let wanted = SYSTEM_NAMES.map(|name| QueueAttributeName::from(name.as_str()));
+            let wanted = wanted
+                .iter()
+                .map(|name| QueueAttributeName::from(name.as_str()));
             add_names(names, wanted, &QueueAttributeName::All);
         }
         _ => {
             let names = input.message_system_attribute_names.get_or_insert_default();
-            add_names(names, SYSTEM_NAMES, &SystemName::All);
+            add_names(names, wanted.iter().cloned(), &SystemName::All);
         }
     }
 }

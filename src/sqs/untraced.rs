@@ -12,8 +12,8 @@ pub(crate) struct Untraced;
 
 impl Untraced {
     /// Whether the request was marked.
-    pub(super) fn marks(cfg: &ConfigBag) -> bool {
-        cfg.load::<Self>().is_some()
+    pub(super) fn marks(cfg: &mut ConfigBag) -> bool {
+        cfg.get_mut_from_interceptor_state::<Self>().is_some()
     }
 }
 

@@ -69,6 +69,11 @@ impl Instrumentation {
         self.0.options.aws_trace_header
     }
 
+    /// Whether there is anything that records: without an SDK there is not.
+    pub(crate) fn records(&self) -> bool {
+        self.tracer().is_some() || self.metrics().is_some()
+    }
+
     /// What reads and writes context.
     pub fn propagator(&self) -> &Propagator {
         &self.resolved().propagator

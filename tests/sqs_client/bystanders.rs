@@ -127,3 +127,13 @@ async fn a_destination_that_is_filtered_out_has_no_span_and_still_carries_contex
     );
     assert!(traced.recorder.spans().is_empty());
 }
+
+#[tokio::test]
+async fn without_an_sdk_a_receive_asks_for_what_carries_context_alone() {
+    let traced = without_sdk().await;
+    traced.receive().await;
+    let names = &traced.request()["MessageSystemAttributeNames"];
+    assert_eq!(*names, serde_json::json!(["AWSTraceHeader"]));
+    let names = traced.request()["MessageAttributeNames"].clone();
+    assert_eq!(names.as_array().unwrap().len(), 3);
+}
