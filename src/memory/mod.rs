@@ -23,6 +23,7 @@
 //! ```
 
 mod broker;
+mod parts;
 mod queue;
 mod sink;
 mod source;

@@ -6,8 +6,8 @@ use opentelemetry::Context;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::parts::{Fate, Handed};
 use super::queue::Queue;
-use super::state::{Fate, Handed};
 use crate::contract::{
     Capacity, Delivery, Destination, Error, ErrorKind, Operation, Result, Settled, Settlement,
     Source,

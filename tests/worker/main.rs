@@ -1,6 +1,6 @@
 //! The worker, on the memory broker.
 
-#![cfg(feature = "testing")]
+#![cfg(all(feature = "testing", feature = "worker"))]
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod bench;
