@@ -162,47 +162,48 @@ async fn groups_of_a_standard_queue_are_no_lanes() {
 
 #[tokio::test]
 async fn order_holds_under_failures_of_every_kind() {
+    futures_util::future::join_all((0..6).map(order_holds)).await;
+}
+
+async fn order_holds(seed: u64) {
     const GROUPS: [&str; 4] = ["a", "b", "c", "d"];
     const EACH: usize = 12;
-    for seed in 0..6 {
-        let sqs = SqsEndpoint::start().await;
-        let queue = sqs.queue("orders.fifo").visibility_timeout(SECOND * 5);
-        let url = queue.create();
-        for group in GROUPS {
-            send(&client(&sqs), &url, Some(group), 0..EACH).await;
-        }
-        let faults = sqs.faults();
-        faults
-            .on(Action::ChangeMessageVisibility)
-            .seeded(seed, 0.2, Fault::Unavailable);
-        faults
-            .on(Action::DeleteMessageBatch)
-            .seeded(seed, 0.2, Fault::FailEntries(vec![0]));
-        faults
-            .on(Action::ReceiveMessage)
-            .seeded(seed, 0.1, Fault::InternalError);
-        let source = opened(builder(&sqs, &url), 8).await;
-        let mut random = fastrand::Rng::with_seed(seed);
-        let mut next: HashMap<String, usize> = HashMap::new();
-        while next.values().sum::<usize>() < GROUPS.len() * EACH {
-            let deliveries = receive(&source, 8).await;
-            let lanes: HashSet<_> = deliveries.iter().map(|delivery| &delivery.lane).collect();
-            assert_eq!(lanes.len(), deliveries.len(), "one of a group at a time");
-            for delivery in deliveries {
-                let group = delivery.message.group.clone().unwrap();
-                let group = String::from_utf8(group.to_vec()).unwrap();
-                let expected = next.entry(group).or_default();
-                assert_eq!(body(&delivery), expected.to_string(), "seed {seed}");
-                match random.u8(..10) {
-                    0 | 1 => settle(&source, delivery, nack(Duration::ZERO)).await,
-                    2 => settle(&source, delivery, Settlement::Release).await,
-                    _ => {
-                        *expected += 1;
-                        ack(&source, delivery).await;
-                    }
+    let sqs = SqsEndpoint::start().await;
+    let queue = sqs.queue("orders.fifo").visibility_timeout(SECOND * 5);
+    let url = queue.create();
+    for group in GROUPS {
+        send(&client(&sqs), &url, Some(group), 0..EACH).await;
+    }
+    let (retries, entry) = (Action::ChangeMessageVisibility, Fault::FailEntries(vec![0]));
+    let faults = sqs.faults();
+    faults.on(retries).seeded(seed, 0.2, Fault::Unavailable);
+    faults
+        .on(Action::DeleteMessageBatch)
+        .seeded(seed, 0.2, entry);
+    faults
+        .on(Action::ReceiveMessage)
+        .seeded(seed, 0.1, Fault::InternalError);
+    let source = opened(builder(&sqs, &url), 8).await;
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut next: HashMap<String, usize> = HashMap::new();
+    while next.values().sum::<usize>() < GROUPS.len() * EACH {
+        let deliveries = receive(&source, 8).await;
+        let lanes: HashSet<_> = deliveries.iter().map(|delivery| &delivery.lane).collect();
+        assert_eq!(lanes.len(), deliveries.len(), "one of a group at a time");
+        for delivery in deliveries {
+            let group = delivery.message.group.clone().unwrap();
+            let group = String::from_utf8(group.to_vec()).unwrap();
+            let expected = next.entry(group).or_default();
+            assert_eq!(body(&delivery), expected.to_string(), "seed {seed}");
+            match random.u8(..10) {
+                0 | 1 => settle(&source, delivery, nack(Duration::ZERO)).await,
+                2 => settle(&source, delivery, Settlement::Release).await,
+                _ => {
+                    *expected += 1;
+                    ack(&source, delivery).await;
                 }
             }
         }
-        until("all are deleted", || depth(&sqs, "orders.fifo") == (0, 0)).await;
     }
+    until("all are deleted", || depth(&sqs, "orders.fifo") == (0, 0)).await;
 }

@@ -27,6 +27,7 @@ impl Reader {
         let extracted = receive::extract(self.instrumentation.propagator(), &received);
         let context = self.instrumentation.extracted(&self.destination, extracted);
         let attempt = receive::attempt(&received);
+        let sequence = system_number(&received, &MessageSystemAttributeName::SequenceNumber);
         let enqueued_at = receive::sent_at(&received);
         let system = received.attributes.take().unwrap_or_default();
         let keeper = LeaseKeeper::new();
@@ -48,6 +49,7 @@ impl Reader {
                 handle: received.receipt_handle.unwrap_or_default(),
                 context: context.clone(),
                 message_id: received.message_id,
+                sequence,
             }),
             keeper,
             lane: lane.clone(),
@@ -115,6 +117,12 @@ fn blob(value: Option<aws_sdk_sqs::primitives::Blob>) -> Bytes {
     value
         .map(|blob| Bytes::from(blob.into_inner()))
         .unwrap_or_default()
+}
+
+/// A system attribute that is a number; 0 where it is none.
+fn system_number(received: &Received, name: &MessageSystemAttributeName) -> u128 {
+    let number = received.attributes().and_then(|system| system.get(name));
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 fn native(system: HashMap<MessageSystemAttributeName, String>) -> Vec<(String, String)> {

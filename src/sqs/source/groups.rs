@@ -1,117 +1,210 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::receipt::{Id, Return};
 use crate::contract::Lane;
+
+/// How long after a failed head is visible again its successors still wait for it.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// The message groups of a FIFO queue that have stopped, and how they are given back.
 ///
 /// SQS hands out nothing of a group while one of it is invisible. So a group keeps its order only
 /// if its members become visible last first, one request at a time, and its failed head after all
 /// others.
-#[derive(Debug, Default)]
-pub(super) struct Groups(HashMap<Lane, Stopped>);
+///
+/// Servers that are not that strict (LocalStack hands a group out again as soon as any one of it
+/// is visible) bring successors back before their head. They wait here until all before them have
+/// come, in the order of their sequence numbers, though no longer than until the missing ones are
+/// certainly with somebody else.
+#[derive(Debug)]
+pub(super) struct Groups<T> {
+    visibility: Duration,
+    stopped: HashMap<Lane, Stopped<T>>,
+}
 
-#[derive(Debug, Default)]
-struct Stopped {
+#[derive(Debug)]
+struct Stopped<T> {
     waiting: BTreeMap<Id, Member>,
     /// Whose request is in flight.
     turn: Option<Id>,
     /// How many of it are on their way to the dead-letter queue.
     rejecting: usize,
+    /// The sequence numbers that are or will be with the broker again.
+    returned: BTreeSet<u128>,
+    /// Until when they are waited for.
+    patience: Option<Instant>,
+    /// What came while the group was stopped.
+    early: BTreeMap<(u128, Id), T>,
 }
 
+/// One that is to be given back.
 #[derive(Clone, Copy, Debug)]
-struct Member {
-    back: Return,
+pub(super) struct Member {
+    pub(super) id: Id,
+    pub(super) sequence: u128,
+    pub(super) back: Return,
     /// It was in hand, so that successors of its run may still be.
-    handed: bool,
+    pub(super) handed: bool,
 }
 
 /// What a stopped group does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step<T> {
     /// This one is given back, alone.
     Return(Id, Return),
-    /// Nothing, until an answer comes or what is in hand is settled.
+    /// Nothing, until an answer comes, or what is in hand is settled, or it is time.
     Wait,
-    /// All of it is given back: the group goes on.
-    Over,
+    /// The group goes on, with what came in the meantime.
+    Go(Vec<T>),
 }
 
-impl Groups {
-    /// Whether the group is stopped.
+impl<T> Groups<T> {
+    /// No group is stopped; leases last for `visibility`.
+    pub(super) fn new(visibility: Duration) -> Self {
+        Self {
+            visibility,
+            stopped: HashMap::new(),
+        }
+    }
+
+    /// Whether the group is stopped, or some of it is still missing.
     pub(super) fn is_stopped(&self, lane: &Lane) -> bool {
-        self.0.contains_key(lane)
+        self.stopped.contains_key(lane)
     }
 
-    /// Stops the group at a member that was in hand and failed.
-    pub(super) fn failed(&mut self, lane: &Lane, id: Id, back: Return) {
-        self.member(lane, id, back, true);
+    /// Stops the group, and gives this one of it back.
+    pub(super) fn stop(&mut self, lane: &Lane, member: Member) {
+        let stopped = self.entry(lane);
+        stopped.returned.insert(member.sequence);
+        stopped.waiting.insert(member.id, member);
     }
 
-    /// Stops the group with a member that nobody has seen.
-    pub(super) fn unseen(&mut self, lane: &Lane, id: Id) {
-        self.member(lane, id, Return::After(0), false);
-    }
-
-    /// Stops the group, of which nothing may be here.
-    pub(super) fn stop(&mut self, lane: &Lane) {
-        self.0.entry(lane.clone()).or_default();
-    }
-
-    /// The groups that are stopped.
-    pub(super) fn stopped(&self) -> Vec<Lane> {
-        self.0.keys().cloned().collect()
+    /// Stops the group, because the broker took this one away and will hand it out again.
+    pub(super) fn lost(&mut self, lane: &Lane, sequence: u128, now: Instant) {
+        let stopped = self.entry(lane);
+        stopped.returned.insert(sequence);
+        stopped.patience = Some(now + GRACE);
     }
 
     /// Stops the group until [`rejected`](Self::rejected): what comes after a dead letter waits
     /// for it to arrive.
     pub(super) fn rejecting(&mut self, lane: &Lane) {
-        self.0.entry(lane.clone()).or_default().rejecting += 1;
+        self.entry(lane).rejecting += 1;
     }
 
     /// The dead letter arrived, or could not be sent.
     pub(super) fn rejected(&mut self, lane: &Lane) {
-        if let Some(stopped) = self.0.get_mut(lane) {
+        if let Some(stopped) = self.stopped.get_mut(lane) {
             stopped.rejecting = stopped.rejecting.saturating_sub(1);
         }
     }
 
-    /// A member is given back, or its lease is lost.
-    pub(super) fn gone(&mut self, lane: &Lane, id: Id) {
-        if let Some(stopped) = self.0.get_mut(lane) {
-            stopped.waiting.remove(&id);
-            if stopped.turn == Some(id) {
-                stopped.turn = None;
-            }
+    /// Keeps what came of a stopped group until it may go.
+    pub(super) fn came(&mut self, lane: &Lane, sequence: u128, id: Id, item: T) {
+        self.entry(lane).early.insert((sequence, id), item);
+    }
+
+    /// A receipt is over: given back, lost, or neither, and then nothing happens.
+    pub(super) fn gone(&mut self, lane: &Lane, id: Id, now: Instant) {
+        let visibility = self.visibility;
+        let Some(stopped) = self.stopped.get_mut(lane) else {
+            return;
+        };
+        stopped.early.retain(|(_, known), _| *known != id);
+        if stopped.turn == Some(id) {
+            stopped.turn = None;
+        }
+        if let Some(member) = stopped.waiting.remove(&id) {
+            let hidden = match member.back {
+                Return::After(seconds) => Duration::from_secs(u64::from(seconds)),
+                Return::Expire => visibility,
+            };
+            stopped.patience = Some(now + hidden + GRACE);
         }
     }
 
     /// The next step of a stopped group of which `out` are in hand.
-    pub(super) fn step(&mut self, lane: &Lane, out: usize) -> Step {
-        let Some(stopped) = self.0.get_mut(lane) else {
+    pub(super) fn step(&mut self, lane: &Lane, out: usize, now: Instant) -> Step<T> {
+        let Some(stopped) = self.stopped.get_mut(lane) else {
             return Step::Wait;
         };
+        // Out of patience is out of it for good: there is no more time to wake at.
+        stopped.patience = stopped.patience.filter(|patience| *patience > now);
         if stopped.turn.is_some() || stopped.rejecting > 0 {
             return Step::Wait;
         }
-        match stopped.waiting.last_key_value() {
-            None if out > 0 => Step::Wait,
-            None => {
-                self.0.remove(lane);
-                Step::Over
+        if let Some((&id, member)) = stopped.waiting.last_key_value() {
+            if member.handed && out > 0 {
+                return Step::Wait;
             }
-            Some((_, member)) if member.handed && out > 0 => Step::Wait,
-            Some((&id, &Member { back, .. })) => {
-                stopped.turn = Some(id);
-                Step::Return(id, back)
-            }
+            stopped.turn = Some(id);
+            return Step::Return(id, member.back);
         }
+        let released = stopped.release();
+        if stopped.early.is_empty() && stopped.returned.is_empty() {
+            self.stopped.remove(lane);
+        }
+        Step::Go(released)
     }
 
-    fn member(&mut self, lane: &Lane, id: Id, back: Return, handed: bool) {
-        let stopped = self.0.entry(lane.clone()).or_default();
-        stopped.waiting.insert(id, Member { back, handed });
+    /// How much came of stopped groups and waits here.
+    pub(super) fn len(&self) -> usize {
+        let stopped = self.stopped.values();
+        stopped.map(|stopped| stopped.early.len()).sum()
+    }
+
+    /// The groups that are stopped.
+    pub(super) fn lanes(&self) -> Vec<Lane> {
+        self.stopped.keys().cloned().collect()
+    }
+
+    /// Takes out what came of stopped groups.
+    pub(super) fn drain(&mut self) -> Vec<T> {
+        let stopped = self.stopped.values_mut();
+        let early = stopped.map(|stopped| std::mem::take(&mut stopped.early));
+        early.flat_map(BTreeMap::into_values).collect()
+    }
+
+    /// When a group stops waiting for its head.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let idle = self
+            .stopped
+            .values()
+            .filter(|stopped| stopped.waiting.is_empty());
+        idle.filter_map(|stopped| stopped.patience).min()
+    }
+
+    fn entry(&mut self, lane: &Lane) -> &mut Stopped<T> {
+        self.stopped.entry(lane.clone()).or_insert_with(|| Stopped {
+            waiting: BTreeMap::new(),
+            turn: None,
+            rejecting: 0,
+            returned: BTreeSet::new(),
+            patience: None,
+            early: BTreeMap::new(),
+        })
+    }
+}
+
+impl<T> Stopped<T> {
+    /// What came and has none before it that is still missing.
+    fn release(&mut self) -> Vec<T> {
+        if self.patience.is_none() {
+            self.returned.clear();
+        }
+        let mut released = Vec::new();
+        while let Some(next) = self.early.first_entry() {
+            let sequence = next.key().0;
+            if self.returned.first().is_some_and(|first| *first < sequence) {
+                break;
+            }
+            released.push(next.remove());
+            self.returned.remove(&sequence);
+        }
+        released
     }
 }
 
@@ -120,69 +213,120 @@ mod tests {
     use super::*;
 
     const HEAD: Return = Return::After(30);
+    const NOW: Return = Return::After(0);
 
     fn lane() -> Lane {
         Lane::new("orders")
     }
 
     /// A group of four: 1 was in hand and failed, 2 to 4 were buffered.
-    fn stopped() -> Groups {
-        let mut groups = Groups::default();
-        groups.failed(&lane(), Id(1), HEAD);
-        for id in 2..=4 {
-            groups.unseen(&lane(), Id(id));
+    fn stopped() -> Groups<&'static str> {
+        let mut groups = Groups::new(Duration::from_secs(60));
+        for id in 1..=4 {
+            let member = Member {
+                id: Id(id),
+                sequence: u128::from(id) * 100,
+                back: if id == 1 { HEAD } else { NOW },
+                handed: id == 1,
+            };
+            groups.stop(&lane(), member);
+        }
+        groups
+    }
+
+    /// Gives all of it back.
+    fn given_back(now: Instant) -> Groups<&'static str> {
+        let mut groups = stopped();
+        for id in [4, 3, 2, 1] {
+            groups.step(&lane(), 0, now);
+            groups.gone(&lane(), Id(id), now);
         }
         groups
     }
 
     #[test]
     fn a_group_goes_back_last_first_and_its_head_at_the_end() {
+        let now = Instant::now();
         let mut groups = stopped();
         for id in [4, 3, 2] {
+            assert_eq!(groups.step(&lane(), 0, now), Step::Return(Id(id), NOW));
             assert_eq!(
-                groups.step(&lane(), 0),
-                Step::Return(Id(id), Return::After(0))
+                groups.step(&lane(), 0, now),
+                Step::Wait,
+                "one request at a time"
             );
-            assert_eq!(groups.step(&lane(), 0), Step::Wait, "one request at a time");
-            groups.gone(&lane(), Id(id));
+            groups.gone(&lane(), Id(id), now);
         }
-        assert_eq!(groups.step(&lane(), 0), Step::Return(Id(1), HEAD));
-        groups.gone(&lane(), Id(1));
-        assert_eq!(groups.step(&lane(), 0), Step::Over);
-        assert!(!groups.is_stopped(&lane()));
+        assert_eq!(groups.step(&lane(), 0, now), Step::Return(Id(1), HEAD));
     }
 
     #[test]
     fn the_head_waits_for_what_is_still_in_hand_and_its_successors_do_not() {
+        let now = Instant::now();
         let mut groups = stopped();
         for id in [4, 3, 2] {
-            assert_eq!(
-                groups.step(&lane(), 1),
-                Step::Return(Id(id), Return::After(0))
-            );
-            groups.gone(&lane(), Id(id));
+            assert_eq!(groups.step(&lane(), 1, now), Step::Return(Id(id), NOW));
+            groups.gone(&lane(), Id(id), now);
         }
-        assert_eq!(groups.step(&lane(), 1), Step::Wait);
-        assert_eq!(groups.step(&lane(), 0), Step::Return(Id(1), HEAD));
+        assert_eq!(groups.step(&lane(), 1, now), Step::Wait);
+        assert_eq!(groups.step(&lane(), 0, now), Step::Return(Id(1), HEAD));
     }
 
     #[test]
     fn a_member_that_is_lost_while_it_waits_is_passed_over() {
+        let now = Instant::now();
         let mut groups = stopped();
-        groups.gone(&lane(), Id(4));
-        groups.gone(&lane(), Id(3));
-        assert_eq!(
-            groups.step(&lane(), 0),
-            Step::Return(Id(2), Return::After(0))
-        );
+        groups.gone(&lane(), Id(4), now);
+        groups.gone(&lane(), Id(3), now);
+        assert_eq!(groups.step(&lane(), 0, now), Step::Return(Id(2), NOW));
+    }
+
+    #[test]
+    fn a_group_goes_on_when_its_head_has_come_again() {
+        let now = Instant::now();
+        let mut groups = given_back(now);
+        assert_eq!(groups.step(&lane(), 0, now), Step::Go(vec![]));
+        groups.came(&lane(), 100, Id(5), "head");
+        assert_eq!(groups.step(&lane(), 0, now), Step::Go(vec!["head"]));
+        for (id, sequence) in [(6, 200), (7, 300), (8, 400)] {
+            groups.came(&lane(), sequence, Id(id), "next");
+            assert_eq!(groups.step(&lane(), 0, now), Step::Go(vec!["next"]));
+        }
+        assert!(!groups.is_stopped(&lane()), "all of it came again");
+    }
+
+    #[test]
+    fn successors_that_come_before_their_head_wait_for_it() {
+        let now = Instant::now();
+        let mut groups = given_back(now);
+        groups.came(&lane(), 300, Id(5), "third");
+        assert_eq!(groups.step(&lane(), 0, now), Step::Go(vec![]));
+        groups.came(&lane(), 100, Id(6), "head");
+        assert_eq!(groups.step(&lane(), 0, now), Step::Go(vec!["head"]));
+        groups.came(&lane(), 200, Id(7), "second");
+        let order = vec!["second", "third"];
+        assert_eq!(groups.step(&lane(), 0, now), Step::Go(order));
+    }
+
+    #[test]
+    fn a_head_that_does_not_come_is_not_waited_for_for_ever() {
+        let now = Instant::now();
+        let mut groups = given_back(now);
+        groups.came(&lane(), 200, Id(5), "second");
+        let due = groups.next_due();
+        assert_eq!(due, Some(now + Duration::from_secs(30) + GRACE));
+        let later = due.unwrap_or(now);
+        assert_eq!(groups.step(&lane(), 0, later), Step::Go(vec!["second"]));
+        assert!(!groups.is_stopped(&lane()));
     }
 
     #[test]
     fn a_group_waits_for_its_dead_letter() {
-        let mut groups = Groups::default();
+        let now = Instant::now();
+        let mut groups = Groups::<()>::new(GRACE);
         groups.rejecting(&lane());
-        assert_eq!(groups.step(&lane(), 0), Step::Wait);
+        assert_eq!(groups.step(&lane(), 0, now), Step::Wait);
         groups.rejected(&lane());
-        assert_eq!(groups.step(&lane(), 0), Step::Over);
+        assert_eq!(groups.step(&lane(), 0, now), Step::Go(vec![]));
     }
 }

@@ -146,9 +146,11 @@ impl Ledger {
         }
     }
 
-    /// Keeps a receipt alive until its turn in the group comes.
-    pub(super) fn wait(&mut self, id: Id) {
+    /// Keeps a receipt alive until its turn in the group comes; answers its place there.
+    pub(super) fn wait(&mut self, id: Id) -> u128 {
         self.enter(id, Stage::Waiting);
+        let entry = self.entries.get(&id);
+        entry.map_or(0, |entry| entry.grant.receipt.sequence)
     }
 
     /// Keeps a receipt alive until a copy is in the dead-letter queue; answers what to copy.
@@ -439,6 +441,7 @@ impl Ledger {
         self.ended.push(Ended {
             id,
             lane: entry.grant.lane,
+            sequence: entry.grant.receipt.sequence,
             stage: entry.stage,
             lost,
         });

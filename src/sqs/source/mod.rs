@@ -27,6 +27,7 @@ use self::builder::Settings;
 use self::dead_letter::DeadLetters;
 use self::delivery::Reader;
 use self::driver::Driver;
+use self::groups::Groups;
 use self::ledger::Ledger;
 use self::open::QueueFacts;
 use self::polls::Polls;
@@ -134,6 +135,7 @@ impl SqsSource {
         let state = State::new(
             Lanes::new(capacity.per_lane),
             Ledger::new(visibility, settings.linger(self.fifo)),
+            Groups::new(visibility),
             Polls::new(capacity, settings.prefetch, settings.receives),
         );
         Driver {

@@ -25,6 +25,8 @@ pub(super) struct Granted {
     /// The creation context and the id of the message, for the links of settle spans.
     pub(super) context: Context,
     pub(super) message_id: Option<String>,
+    /// Its place in its group; 0 where it has none.
+    pub(super) sequence: u128,
 }
 
 /// What a dead letter is made of.
@@ -98,6 +100,7 @@ pub(super) struct Delete {
 pub(super) struct Ended {
     pub(super) id: Id,
     pub(super) lane: Option<Lane>,
+    pub(super) sequence: u128,
     pub(super) stage: Stage,
     /// Whether the broker took it away, rather than our settling it.
     pub(super) lost: bool,

@@ -1,9 +1,9 @@
 use tokio::time::Instant;
 
-use super::groups::{Groups, Step};
+use super::groups::{Groups, Member, Step};
 use super::ledger::Ledger;
 use super::polls::{Polls, Wait};
-use super::receipt::{Answer, Change, DeadCopy, Delete, Ended, Grant, Id, Return, Stage};
+use super::receipt::{Answer, Change, DeadCopy, Delete, Grant, Id, Return, Stage};
 use crate::contract::{Delivery, Error, Lane, Lanes, Settled, Settlement};
 
 /// What the driver is to do.
@@ -36,7 +36,7 @@ pub(super) struct Held {
 pub(super) struct State {
     buffer: Lanes<Held>,
     ledger: Ledger,
-    groups: Groups,
+    groups: Groups<Held>,
     polls: Polls,
     dead_letters: Vec<DeadLetter>,
     fatal: Option<Error>,
@@ -46,11 +46,16 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(buffer: Lanes<Held>, ledger: Ledger, polls: Polls) -> Self {
+    pub(super) fn new(
+        buffer: Lanes<Held>,
+        ledger: Ledger,
+        groups: Groups<Held>,
+        polls: Polls,
+    ) -> Self {
         Self {
             buffer,
             ledger,
-            groups: Groups::default(),
+            groups,
             polls,
             dead_letters: Vec::new(),
             fatal: None,
@@ -74,11 +79,20 @@ impl State {
         self.polls.brought(brought.len());
         for (grant, delivery) in brought {
             let lane = grant.lane.clone();
+            let sequence = grant.receipt.sequence;
             let id = self.ledger.grant(grant, started, now);
-            self.buffer.push(lane.as_ref(), Held { id, delivery });
+            let held = Held { id, delivery };
+            match &lane {
+                Some(lane) if self.groups.is_stopped(lane) => {
+                    self.groups.came(lane, sequence, id, held);
+                }
+                lane => self.buffer.push(lane.as_ref(), held),
+            }
         }
         if self.closing {
             self.give_back_buffer(now);
+        } else {
+            self.step_all(now);
         }
     }
 
@@ -132,6 +146,9 @@ impl State {
     pub(super) fn work(&mut self, now: Instant) -> Vec<Work> {
         self.ledger.wake(now);
         self.settle_up(now);
+        if self.groups.next_due().is_some_and(|due| due <= now) {
+            self.step_all(now);
+        }
         let mut work = Vec::new();
         while let Some(deletes) = self.ledger.next_deletes(now, self.closing) {
             work.push(Work::Delete(deletes));
@@ -150,13 +167,13 @@ impl State {
     /// When to ask for [`work`](Self::work) again, unless something stirs before.
     pub(super) fn sleep(&mut self) -> Option<Instant> {
         let pause = self.polls.pause().filter(|_| self.may_poll());
-        self.sleeps = [self.ledger.next_due(), pause].into_iter().flatten().min();
+        self.sleeps = [self.next_due(), pause].into_iter().flatten().min();
         self.sleeps
     }
 
     /// Whether there is something for the driver to do before it would wake.
     pub(super) fn stirs(&self, now: Instant) -> bool {
-        let earlier = match (self.ledger.next_due(), self.sleeps) {
+        let earlier = match (self.next_due(), self.sleeps) {
             (Some(due), Some(sleeps)) => due < sleeps,
             (due, _) => due.is_some(),
         };
@@ -164,10 +181,7 @@ impl State {
             || self.ledger.is_due(now)
             || self.closing && self.ledger.has_gathered()
             || !self.dead_letters.is_empty()
-            || self.may_poll()
-                && self
-                    .polls
-                    .may_start(self.ledger.held(), self.ledger.len(), now)
+            || self.may_poll() && self.polls.may_start(self.held(), self.ledger.len(), now)
     }
 
     /// Takes the answers to deletes.
@@ -240,6 +254,17 @@ impl State {
         self.ledger.len() - self.ledger.held()
     }
 
+    fn next_due(&self) -> Option<Instant> {
+        let due = [self.ledger.next_due(), self.groups.next_due()];
+        due.into_iter().flatten().min()
+    }
+
+    /// What is in hand and buffered, but for what waits for others of its group, which would not
+    /// come if it took their place.
+    fn held(&self) -> usize {
+        self.ledger.held().saturating_sub(self.groups.len())
+    }
+
     fn may_poll(&self) -> bool {
         !self.closing && self.fatal.is_none()
     }
@@ -248,7 +273,7 @@ impl State {
         if !self.may_poll() {
             return None;
         }
-        self.polls.start(self.ledger.held(), self.ledger.len(), now)
+        self.polls.start(self.held(), self.ledger.len(), now)
     }
 
     /// Gives a failed delivery back; its group stops and goes back with it.
@@ -256,8 +281,7 @@ impl State {
         match lane {
             None => self.ledger.leave(id, back, false, now),
             Some(lane) => {
-                self.ledger.wait(id);
-                self.groups.failed(lane, id, back);
+                self.member(lane, id, back, true);
                 self.stop(lane);
             }
         }
@@ -288,9 +312,20 @@ impl State {
     fn stop(&mut self, lane: &Lane) {
         self.buffer.hold(lane);
         for Held { id, .. } in self.buffer.drain_lane(lane) {
-            self.ledger.wait(id);
-            self.groups.unseen(lane, id);
+            self.member(lane, id, Return::After(0), false);
         }
+    }
+
+    /// Has one of a group given back when its turn comes.
+    fn member(&mut self, lane: &Lane, id: Id, back: Return, handed: bool) {
+        let sequence = self.ledger.wait(id);
+        let member = Member {
+            id,
+            sequence,
+            back,
+            handed,
+        };
+        self.groups.stop(lane, member);
     }
 
     /// One of the lane is no longer in hand.
@@ -303,11 +338,23 @@ impl State {
     }
 
     fn step(&mut self, lane: &Lane, now: Instant) {
-        match self.groups.step(lane, self.buffer.out(lane)) {
+        match self.groups.step(lane, self.buffer.out(lane), now) {
             Step::Return(id, back) => self.ledger.leave(id, back, true, now),
-            Step::Over => self.buffer.resume(lane),
+            Step::Go(came) => {
+                for held in came {
+                    self.buffer.push(Some(lane), held);
+                }
+                self.buffer.resume(lane);
+            }
             Step::Wait => {}
         }
+    }
+
+    fn step_all(&mut self, now: Instant) {
+        for lane in self.groups.lanes() {
+            self.step(&lane, now);
+        }
+        self.settle_up(now);
     }
 
     /// Draws the consequences of receipts that are over, which may end others.
@@ -317,45 +364,36 @@ impl State {
             if ended.is_empty() {
                 break;
             }
-            for Ended {
-                id,
-                lane,
-                stage,
-                lost,
-            } in ended
-            {
-                if lost && stage == Stage::Held {
-                    self.buffer.extract(|held| held.id == id);
+            for ended in ended {
+                let by_broker = ended.lost && matches!(ended.stage, Stage::Held | Stage::Rejecting);
+                if by_broker {
+                    self.buffer.extract(|held| held.id == ended.id);
                 }
-                let Some(lane) = lane else { continue };
-                self.groups.gone(&lane, id);
-                if lost && matches!(stage, Stage::Held | Stage::Rejecting) {
-                    // The broker will hand it out again, and its successors must come after it.
+                let Some(lane) = ended.lane else { continue };
+                self.groups.gone(&lane, ended.id, now);
+                if by_broker {
+                    // It will be handed out again, and its successors must come after it.
                     self.stop(&lane);
-                    self.groups.stop(&lane);
+                    self.groups.lost(&lane, ended.sequence, now);
                 }
-                if self.groups.is_stopped(&lane) {
-                    self.step(&lane, now);
-                }
+                self.step(&lane, now);
             }
         }
     }
 
     fn give_back_buffer(&mut self, now: Instant) {
-        for Held { id, delivery } in self.buffer.extract(|_| true) {
+        let mut unseen = self.buffer.extract(|_| true);
+        unseen.extend(self.groups.drain());
+        for Held { id, delivery } in unseen {
             match &delivery.lane {
                 None => self.ledger.leave(id, Return::After(0), false, now),
                 Some(lane) => {
                     self.buffer.hold(lane);
-                    self.ledger.wait(id);
-                    self.groups.unseen(lane, id);
+                    self.member(lane, id, Return::After(0), false);
                 }
             }
         }
-        for lane in self.groups.stopped() {
-            self.step(&lane, now);
-        }
-        self.settle_up(now);
+        self.step_all(now);
     }
 }
 
