@@ -47,7 +47,7 @@ where
     };
     let failure = Error::new(operation, destination, kind, detail);
     match error.as_service_error().and_then(E::code) {
-        Some(code) => failure.with_code(short(code).into_owned()),
+        Some(code) => failure.with_code(code.to_owned()),
         None => failure,
     }
 }
@@ -55,8 +55,7 @@ where
 /// What a failed entry of a batch says.
 pub(super) fn entry(destination: &Destination, code: &str, message: Option<&str>) -> Error {
     let detail = message.unwrap_or("refused without a reason");
-    Error::new(Operation::Send, destination, of_code(code, 0), detail)
-        .with_code(short(code).into_owned())
+    Error::new(Operation::Send, destination, of_code(code, 0), detail).with_code(code.to_owned())
 }
 
 /// Whether SQS means that a receipt is no longer good. `InvalidParameterValue` is how it refuses

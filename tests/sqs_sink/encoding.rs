@@ -1,0 +1,104 @@
+//! Messages in SQS's form and back.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use opentelemetry::Context;
+use tracehop::contract::{Capacity, ErrorKind, Message, Settlement, Sink, Source, Value};
+use tracehop::sqs::SqsSource;
+use tracehop::testing::sqs::SqsEndpoint;
+
+use crate::support::{builder, client};
+
+/// The message as a source on the queue delivers it.
+async fn through(sqs: &SqsEndpoint, url: &str, message: Message, encode: bool) -> Message {
+    let sink = builder(sqs, url).encode_binary(encode).build().unwrap();
+    sink.send(message).await.unwrap();
+    let source = SqsSource::builder(client(sqs), url).wait_time(Duration::from_secs(1));
+    let source = source.build().unwrap();
+    source.open(Capacity::slots(1)).await.unwrap();
+    let delivery = source.receive(1).await.unwrap().pop().unwrap();
+    source
+        .settle(delivery.receipt, Settlement::Ack)
+        .await
+        .unwrap();
+    delivery.message
+}
+
+#[tokio::test]
+async fn a_message_comes_out_as_it_went_in() {
+    let sqs = SqsEndpoint::start().await;
+    let url = sqs.queue("orders").create();
+    let sent = Message::new("order 7")
+        .with_group("tenant")
+        .with_header("text", "t")
+        .with_header("int", 42_i64)
+        .with_header("bytes", Bytes::from_static(b"\xff\x00"))
+        .with_header(
+            "labelled",
+            Value::Other {
+                kind: "Binary.png".to_owned(),
+                bytes: Bytes::from_static(b"p"),
+            },
+        );
+    let came = through(&sqs, &url, sent.clone(), false).await;
+    assert_eq!((came.payload, came.group), (sent.payload, sent.group));
+    assert_eq!(came.headers.len(), 4);
+    for (name, value) in sent.headers.iter() {
+        assert_eq!(came.headers.get(name), Some(value));
+    }
+}
+
+#[tokio::test]
+async fn a_binary_payload_comes_out_as_it_went_in_where_that_is_allowed() {
+    let payloads = [
+        None,
+        Some(&b""[..]),
+        Some(&b"\xff\xfe"[..]),
+        Some(&b"\x00"[..]),
+    ];
+    for payload in payloads {
+        let sqs = SqsEndpoint::start().await;
+        let url = sqs.queue("orders").create();
+        let message = Message {
+            payload: payload.map(Bytes::from_static),
+            ..Message::default()
+        };
+        let came = through(&sqs, &url, message.clone(), true).await;
+        assert_eq!(came.payload, message.payload);
+        assert!(came.headers.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_sqs_cannot_carry_is_an_error_at_once_that_says_why() {
+    let sqs = SqsEndpoint::start().await;
+    let url = sqs.queue("orders").create();
+    let sink = builder(&sqs, &url).build().unwrap();
+    let eleven = (0..11).fold(Message::new("x"), |message, index| {
+        message.with_header(format!("h{index}"), "v")
+    });
+    let cases = [
+        (Message::new(&b"\xff"[..]), "the payload is not UTF-8"),
+        (Message::default(), "SQS has no null payload"),
+        (eleven, "11 headers, and SQS carries 10"),
+    ];
+    for (message, reason) in cases {
+        let error = sink.enqueue(message, &Context::new()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Payload);
+        assert_eq!(error.to_string(), format!("send aws_sqs:orders: {reason}"));
+        assert!(!error.retryable());
+    }
+    assert_eq!(sqs.total_count(), 0);
+}
+
+#[tokio::test]
+async fn ten_headers_of_the_users_go_out_unchanged() {
+    let sqs = SqsEndpoint::start().await;
+    let url = sqs.queue("orders").create();
+    let ten = (0..10).fold(Message::new("x"), |message, index| {
+        message.with_header(format!("h{index}"), "v")
+    });
+    let came = through(&sqs, &url, ten.clone(), false).await;
+    assert_eq!(came.headers.len(), 10);
+}
