@@ -77,7 +77,7 @@ async fn what_was_enqueued_goes_out_when_confirm_and_sink_are_dropped() {
     let sqs = SqsEndpoint::start().await;
     let url = sqs.queue("orders").create();
     let sink = builder(&sqs, &url)
-        .linger(Duration::from_secs(60))
+        .linger(Duration::from_mins(1))
         .build()
         .unwrap();
     drop(enqueue(&sink, Message::new("kept")).await);

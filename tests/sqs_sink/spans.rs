@@ -99,8 +99,8 @@ async fn gathered_messages_have_a_create_span_each_and_a_send_that_links_to_all(
         attribute(&send, "messaging.batch.message_count").as_deref(),
         Some("2")
     );
-    let created: HashSet<_> = linked.iter().map(ToString::to_string).collect();
-    assert_eq!(creators(&sqs, &url).await, created);
+    let on_messages: HashSet<_> = linked.iter().map(ToString::to_string).collect();
+    assert_eq!(creators(&sqs, &url).await, on_messages);
     assert_eq!(
         recorder.total("messaging.client.sent.messages", &[]),
         Some(2.0)
@@ -113,12 +113,12 @@ async fn a_message_of_its_own_call_has_one_producer_span() {
     let (recorder, sink, url) = traced(&sqs, false);
     let caller = caller(&recorder);
     let confirm = sink.enqueue(Message::new("x"), &caller).await.unwrap();
-    let sent = confirm.await.unwrap();
+    let message_id = confirm.await.unwrap().message_id;
     assert_eq!(recorder.spans().len(), 1);
     let send = recorder.span("send orders");
     assert_eq!(send.span_kind, SpanKind::Producer);
     assert_eq!(send.parent_span_id, caller.span().span_context().span_id());
-    assert_eq!(attribute(&send, "messaging.message.id"), sent.message_id);
+    assert_eq!(attribute(&send, "messaging.message.id"), message_id);
     let created = HashSet::from([send.span_context.span_id().to_string()]);
     assert_eq!(creators(&sqs, &url).await, created);
 }

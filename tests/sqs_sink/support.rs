@@ -9,7 +9,7 @@ use opentelemetry::Context;
 use serde_json::Value as Json;
 use tracehop::contract::{Confirm, Message, Sink};
 use tracehop::sqs::{SqsSink, SqsSinkBuilder};
-use tracehop::testing::sqs::{Action, SqsEndpoint};
+use tracehop::testing::sqs::{Action, Request, SqsEndpoint};
 
 /// A client that leaves nothing to the SDK's retries.
 pub(crate) fn client(sqs: &SqsEndpoint) -> Client {
@@ -29,7 +29,7 @@ pub(crate) async fn enqueue(sink: &SqsSink, message: Message) -> Confirm {
 pub(crate) fn requests(sqs: &SqsEndpoint, action: Action) -> Vec<Json> {
     let requests = sqs.requests();
     let requests = requests.iter().filter(|request| request.action() == action);
-    requests.map(|request| request.json()).collect()
+    requests.map(Request::json).collect()
 }
 
 /// The bodies of each batch that was sent.

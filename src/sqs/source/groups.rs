@@ -221,7 +221,7 @@ mod tests {
 
     /// A group of four: 1 was in hand and failed, 2 to 4 were buffered.
     fn stopped() -> Groups<&'static str> {
-        let mut groups = Groups::new(Duration::from_secs(60));
+        let mut groups = Groups::new(Duration::from_mins(1));
         for id in 1..=4 {
             let member = Member {
                 id: Id(id),
