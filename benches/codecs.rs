@@ -20,7 +20,7 @@ use tracehop_sqs::Budget;
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
 fn main() {
-    divan::main();
+    divan::Divan::from_args().sample_size(1_000).main();
 }
 
 fn context() -> Context {

@@ -1,4 +1,5 @@
-//! Trace context and baggage, carried across every queue hop.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
 
 #[cfg(any(feature = "sqs", feature = "sns"))]
 mod aws;

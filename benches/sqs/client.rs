@@ -67,11 +67,11 @@ pub(crate) fn measure(variant: &str, queue: &str) {
         }
         support::report([
             (
-                "CPU us/round",
+                "cpu_us/round",
                 (support::cpu_seconds() - cpu) * 1e6 / f64::from(CALLS),
             ),
             (
-                "wall us/round",
+                "wall_us/round",
                 start.elapsed().as_secs_f64() * 1e6 / f64::from(CALLS),
             ),
         ]);

@@ -65,12 +65,12 @@ pub(crate) fn measure(variant: &str, queue: &str) {
         let requests = f64::from(u32::try_from(requests.count()).expect("a small number"));
         support::report([
             (
-                "CPU us/message",
+                "cpu_us/message",
                 (support::cpu_seconds() - cpu) * 1e6 / messages,
             ),
             ("messages/s", messages / start.elapsed().as_secs_f64()),
             ("requests/message", requests / messages),
-            ("peak MiB", support::peak_mib()),
+            ("peak_MiB", support::peak_mib()),
         ]);
     });
 }
