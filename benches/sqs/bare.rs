@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{BehaviorVersion, Builder, Credentials, Intercept, Region};
@@ -67,12 +68,14 @@ pub(crate) async fn fill(client: &Client, queue: &str, messages: usize) {
     }
 }
 
-/// Handles `messages` messages with 4 tasks that each receive ten and delete ten.
-pub(crate) async fn consume(client: &Client, queue: &str, messages: usize) {
+/// Handles `messages` messages with 4 tasks that each receive ten and delete ten; says when the
+/// last was deleted.
+pub(crate) async fn consume(client: &Client, queue: &str, messages: usize) -> Instant {
     let handled = Arc::new(AtomicUsize::new(0));
     let tasks = (0..4).map(|_| {
         let (client, queue, handled) = (client.clone(), queue.to_owned(), Arc::clone(&handled));
         tokio::spawn(async move {
+            let mut last = Instant::now();
             while handled.load(Ordering::Relaxed) < messages {
                 let received = client.receive_message().queue_url(&queue);
                 let received = received.max_number_of_messages(10).wait_time_seconds(1);
@@ -96,10 +99,12 @@ pub(crate) async fn consume(client: &Client, queue: &str, messages: usize) {
                 let deleted = client.delete_message_batch().queue_url(&queue);
                 let deleted = deleted.set_entries(Some(entries)).send().await;
                 assert!(deleted.expect("a delete").failed().is_empty());
+                last = Instant::now();
             }
+            last
         })
     });
-    for task in tasks.collect::<Vec<_>>() {
-        task.await.expect("consumed");
-    }
+    let tasks = futures_util::future::join_all(tasks).await;
+    let ended = tasks.into_iter().map(|last| last.expect("consumed"));
+    ended.max().expect("four tasks")
 }
