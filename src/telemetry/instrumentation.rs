@@ -70,7 +70,7 @@ impl Instrumentation {
     }
 
     /// Whether there is anything that records: without an SDK there is not.
-    pub(crate) fn records(&self) -> bool {
+    pub fn records(&self) -> bool {
         self.tracer().is_some() || self.metrics().is_some()
     }
 

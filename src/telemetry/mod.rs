@@ -27,6 +27,5 @@ pub use options::{Correlation, InstrumentationBuilder};
 pub use process::{ProcessSpan, ProcessStart, Processed, Scope, Trace};
 pub use propagator::Propagator;
 pub use receive::{Puller, Receive, SettleSpan, SettleStart};
-pub(crate) use send::FreshLineage;
-pub use send::{CreateSpan, Outcome, Outgoing, SendSpan, SendStart};
+pub use send::{CreateSpan, FreshLineage, Outcome, Outgoing, SendSpan, SendStart};
 pub use span::Started;
