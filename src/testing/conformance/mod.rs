@@ -1,8 +1,8 @@
 //! What a worker must do on every broker: one function a behaviour, each on a queue of its own.
 //!
-//! A broker comes as a [`Fixture`]. The checks panic where a behaviour is missing. They use
-//! tokio's clock, paused or not; the functions are independent, so a test may run them one by one
-//! or side by side.
+//! A broker comes as a [`Fixture`], and [`conformance_tests!`](crate::conformance_tests) makes a
+//! test of each check. The checks panic where a behaviour is missing. They use tokio's clock, paused
+//! or not; they are independent, so they run one by one or side by side.
 
 #![expect(
     clippy::missing_panics_doc,
@@ -15,6 +15,7 @@ mod journal;
 mod order;
 mod settling;
 mod shutdown;
+mod tests;
 
 use std::future::Future;
 use std::time::Duration;
@@ -65,11 +66,8 @@ pub trait Fixture: Send + Sync + 'static {
     /// Within how long what a dead worker held comes again, at most.
     fn redelivery(&self) -> Duration;
 
-    /// Takes the lease of a message away from its worker, where that can be brought about; says
-    /// whether it was. Provided: it cannot.
-    fn revoke(&self, _queue: &str, _message_id: &str) -> impl Future<Output = bool> + Send {
-        async { false }
-    }
+    /// Takes the lease of a message away from its worker, at the broker.
+    fn revoke(&self, queue: &str, message_id: &str) -> impl Future<Output = ()> + Send;
 }
 
 /// What a check needs of a queue.
