@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test target uses the brokers that it needs")]
 
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+
 /// The endpoint of a running LocalStack, from `TRACEHOP_LOCALSTACK_URL`.
 ///
 /// # Panics
@@ -16,6 +18,20 @@ pub(crate) fn localstack() -> Option<String> {
 /// As [`localstack`].
 pub(crate) fn elasticmq() -> Option<String> {
     broker("ElasticMQ", "TRACEHOP_ELASTICMQ_URL")
+}
+
+/// The configuration of an SQS client of the server at `url`, to add to.
+pub(crate) fn sqs_config(url: &str) -> aws_sdk_sqs::config::Builder {
+    aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(Credentials::for_tests())
+        .endpoint_url(url)
+}
+
+/// A name that no other test uses: the servers keep what tests leave behind.
+pub(crate) fn unique(name: &str) -> String {
+    format!("{name}-{:032x}", fastrand::u128(..))
 }
 
 #[expect(clippy::print_stdout, reason = "a skipped test says so")]

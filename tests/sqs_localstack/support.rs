@@ -2,24 +2,19 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use tokio::process::Command;
 
+use super::common;
+
 /// A client of the server at `url`.
 pub(crate) fn client(url: &str) -> Client {
-    let config = aws_sdk_sqs::Config::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::for_tests())
-        .endpoint_url(url);
-    Client::from_conf(config.build())
+    Client::from_conf(common::sqs_config(url).build())
 }
 
 /// A queue of a fresh name, whose messages stay invisible for `visibility` seconds.
 pub(crate) async fn queue(client: &Client, visibility: u32) -> String {
-    let name = format!("tracehop-{:032x}", fastrand::u128(..));
-    let create = client.create_queue().queue_name(name);
+    let create = client.create_queue().queue_name(common::unique("process"));
     let create = create.attributes(
         QueueAttributeName::VisibilityTimeout,
         visibility.to_string(),

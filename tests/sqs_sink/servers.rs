@@ -1,7 +1,6 @@
 //! The same on real servers, where there are any.
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::types::QueueAttributeName;
 use tracehop::contract::{ErrorKind, Message, Sink, SinkExt};
 use tracehop::sqs::SqsSink;
@@ -13,25 +12,14 @@ fn servers() -> Vec<Client> {
     [common::localstack(), common::elasticmq()]
         .into_iter()
         .flatten()
-        .map(|url| {
-            let config = aws_sdk_sqs::Config::builder()
-                .behavior_version(BehaviorVersion::v2026_01_12())
-                .region(Region::from_static("us-east-1"))
-                .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-                .endpoint_url(url);
-            Client::from_conf(config.build())
-        })
+        .map(|url| Client::from_conf(common::sqs_config(&url).build()))
         .collect()
-}
-
-fn unique(name: &str) -> String {
-    format!("{name}-{:x}", fastrand::u64(..))
 }
 
 #[tokio::test]
 async fn messages_are_confirmed_and_there() {
     for client in servers() {
-        let create = client.create_queue().queue_name(unique("sink"));
+        let create = client.create_queue().queue_name(common::unique("sink"));
         let url = create.send().await.unwrap().queue_url.unwrap();
         let sink = SqsSink::new(client.clone(), &url).unwrap();
         let sent = sink
@@ -55,7 +43,7 @@ async fn messages_are_confirmed_and_there() {
 #[tokio::test]
 async fn a_group_keeps_its_order() {
     for client in servers() {
-        let name = format!("{}.fifo", unique("sink"));
+        let name = format!("{}.fifo", common::unique("sink"));
         let create = client.create_queue().queue_name(name);
         let create = create.attributes(QueueAttributeName::FifoQueue, "true");
         let url = create.send().await.unwrap().queue_url.unwrap();
@@ -79,7 +67,7 @@ async fn a_group_keeps_its_order() {
 #[tokio::test]
 async fn a_missing_queue_is_an_error() {
     for client in servers() {
-        let create = client.create_queue().queue_name(unique("gone"));
+        let create = client.create_queue().queue_name(common::unique("gone"));
         let url = create.send().await.unwrap().queue_url.unwrap();
         client.delete_queue().queue_url(&url).send().await.unwrap();
         let sink = SqsSink::new(client, &url).unwrap();

@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::types::QueueAttributeName;
 use tracehop::contract::{ErrorKind, Settlement, Source};
 use tracehop::sqs::SqsSource;
@@ -19,26 +18,18 @@ fn servers() -> Vec<Client> {
     [common::localstack(), common::elasticmq()]
         .into_iter()
         .flatten()
-        .map(|url| {
-            let config = aws_sdk_sqs::Config::builder()
-                .behavior_version(BehaviorVersion::v2026_01_12())
-                .region(Region::from_static("us-east-1"))
-                .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-                .endpoint_url(url);
-            Client::from_conf(config.build())
-        })
+        .map(|url| Client::from_conf(common::sqs_config(&url).build()))
         .collect()
 }
 
 async fn queue(client: &Client, name: &str, attributes: &[(QueueAttributeName, &str)]) -> String {
-    let unique = fastrand::u64(..);
     let fifo = attributes
         .iter()
         .any(|(name, _)| *name == QueueAttributeName::FifoQueue);
     let suffix = if fifo { ".fifo" } else { "" };
     let mut create = client
         .create_queue()
-        .queue_name(format!("{name}-{unique:x}{suffix}"));
+        .queue_name(common::unique(name) + suffix);
     for (name, value) in attributes {
         create = create.attributes(name.clone(), *value);
     }
@@ -102,6 +93,22 @@ async fn heartbeats_keep_a_slow_message_ours() {
         nothing_comes(&source, SECOND * 5).await;
         assert!(!slow.lease.is_lost());
         ack(&source, slow).await;
+        close(&source).await;
+        is_empty(&client, &url).await;
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_ran_out_brings_the_message_again() {
+    for client in servers() {
+        let url = queue(&client, "expiry", &[]).await;
+        send(&client, &url, None, 0..1).await;
+        let source = source(&client, &url, 5).await;
+        drop(receive_one(&source).await);
+        nothing_comes(&source, SECOND).await;
+        let again = receive_one(&source).await;
+        assert_eq!(again.attempt, 2);
+        ack(&source, again).await;
         close(&source).await;
         is_empty(&client, &url).await;
     }

@@ -3,7 +3,6 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::types::QueueAttributeName;
 use tracehop::sqs::{SqsSink, SqsSource};
 use tracehop::telemetry::Instrumentation;
@@ -11,6 +10,7 @@ use tracehop::testing::Recorder;
 use tracehop::testing::conformance::{Fixture, QueueKind};
 use tracehop::testing::sqs::SqsEndpoint;
 
+use crate::common;
 use crate::receipts::Receipts;
 
 const VISIBILITY: Duration = Duration::from_secs(5);
@@ -29,19 +29,14 @@ pub(crate) struct Sqs {
 impl Sqs {
     pub(crate) async fn in_process() -> Self {
         let endpoint = SqsEndpoint::start().await;
-        let mut sqs = Self::at(endpoint.url());
+        let mut sqs = Self::at(&endpoint.url());
         sqs.endpoint = Some(endpoint);
         sqs
     }
 
-    pub(crate) fn at(url: String) -> Self {
+    pub(crate) fn at(url: &str) -> Self {
         let receipts = Receipts::default();
-        let config = aws_sdk_sqs::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(Credentials::for_tests())
-            .endpoint_url(url)
-            .interceptor(receipts.clone());
+        let config = common::sqs_config(url).interceptor(receipts.clone());
         Self {
             client: Client::from_conf(config.build()),
             receipts,
@@ -61,7 +56,7 @@ impl Fixture for Sqs {
     type Sink = SqsSink;
 
     async fn make_queue(&self, kind: QueueKind) -> String {
-        let mut name = format!("worker-{:032x}", fastrand::u128(..));
+        let mut name = common::unique("worker");
         let mut create = self.client.create_queue().attributes(
             QueueAttributeName::VisibilityTimeout,
             VISIBILITY.as_secs().to_string(),

@@ -19,13 +19,13 @@ mod in_process {
 mod localstack {
     tracehop::conformance_tests! {
         #[tokio::test]
-        { crate::common::localstack().map(crate::fixture::Sqs::at) }
+        { crate::common::localstack().as_deref().map(crate::fixture::Sqs::at) }
     }
 }
 
 mod elasticmq {
     tracehop::conformance_tests! {
         #[tokio::test]
-        { crate::common::elasticmq().map(crate::fixture::Sqs::at) }
+        { crate::common::elasticmq().as_deref().map(crate::fixture::Sqs::at) }
     }
 }
