@@ -11,15 +11,13 @@ use std::thread;
 
 use opentelemetry::trace::{TraceContextExt, Tracer};
 use opentelemetry::{Context, global};
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
-    TraceService, TraceServiceServer,
-};
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
-use tonic::{Request, Response, Status};
 use tracehop::contract::{Destination, System};
 use tracehop::telemetry::{Instrumentation, MessageFacts, Outcome, SendStart};
+
+use otlp::{OtlpReceiver, attribute};
+
+#[path = "common/otlp.rs"]
+mod otlp;
 
 /// Runs one of the `in_a_process` tests below with these variables and no others of `OTEL_*`.
 fn run(test: &str, variables: &[(&str, &str)]) -> Output {
@@ -38,20 +36,6 @@ fn succeeded(output: &Output) -> bool {
 
 /// Requests that came in, as they came.
 type Received<T> = Arc<Mutex<Vec<T>>>;
-
-#[derive(Clone, Default)]
-struct Collector(Received<ExportTraceServiceRequest>);
-
-#[tonic::async_trait]
-impl TraceService for Collector {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        self.0.lock().unwrap().push(request.into_inner());
-        Ok(Response::new(ExportTraceServiceResponse::default()))
-    }
-}
 
 /// An HTTP server that answers 200 to everything: request heads with bodies as lossy text.
 fn http_server() -> (String, Received<String>) {
@@ -178,49 +162,30 @@ fn in_a_process_setting_up_fails() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn spans_go_out_over_grpc_with_the_resource() {
-    let collector = Collector::default();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let service = TraceServiceServer::new(collector.clone());
-    tokio::spawn(
-        tonic::transport::Server::builder()
-            .add_service(service)
-            .serve(address),
-    );
-    let endpoint = format!("http://{address}");
+    let receiver = OtlpReceiver::start().await;
+    let endpoint = receiver.variables();
     let output = tokio::task::spawn_blocking(move || {
-        run(
-            "in_a_process_send_and_shut_down",
-            &[
-                ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
-                ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
-                ("OTEL_METRICS_EXPORTER", "none"),
-                ("OTEL_SERVICE_NAME", "shop"),
-                (
-                    "OTEL_RESOURCE_ATTRIBUTES",
-                    "deployment.environment.name=test",
-                ),
-            ],
-        )
+        let mut variables = vec![
+            ("OTEL_METRICS_EXPORTER", "none"),
+            ("OTEL_SERVICE_NAME", "shop"),
+            (
+                "OTEL_RESOURCE_ATTRIBUTES",
+                "deployment.environment.name=test",
+            ),
+        ];
+        variables.extend(endpoint.iter().map(|(name, value)| (*name, value.as_str())));
+        run("in_a_process_send_and_shut_down", &variables)
     });
     let output = output.await.unwrap();
     assert!(succeeded(&output), "{output:?}");
-    let requests = collector.0.lock().unwrap();
-    let [request] = requests.as_slice() else {
-        panic!("{requests:?}");
+    let spans = receiver.spans();
+    let [arrived] = spans.as_slice() else {
+        panic!("{spans:?}");
     };
-    let spans = &request.resource_spans[0];
-    let resource = format!("{:?}", spans.resource);
-    for expected in [
-        "service.name",
-        "shop",
-        "deployment.environment.name",
-        "test",
-    ] {
-        assert!(resource.contains(expected), "{resource}");
-    }
-    assert_eq!(spans.scope_spans[0].spans[0].name, "send orders");
+    assert_eq!(arrived.span.name, "send orders");
+    assert_eq!(arrived.service(), "shop");
+    let environment = attribute(&arrived.resource.attributes, "deployment.environment.name");
+    assert_eq!(environment.as_deref(), Some("test"));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A real OTLP endpoint (gRPC) inside the test process: what arrives there went over the wire.
 
+#![allow(dead_code, reason = "each test target looks at what it needs")]
+
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,19 +20,24 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
+use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
-/// A span as it arrived, with the service that sent it.
+/// A span as it arrived, with the resource that sent it.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrived {
-    pub(crate) service: String,
+    pub(crate) resource: Resource,
     pub(crate) span: Span,
 }
 
 impl Arrived {
+    pub(crate) fn service(&self) -> String {
+        attribute(&self.resource.attributes, "service.name").unwrap_or_default()
+    }
+
     pub(crate) fn trace_id(&self) -> String {
         hex(&self.span.trace_id)
     }
@@ -153,10 +160,9 @@ impl TraceService for Store {
         let mut store = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
         for resource_spans in request.into_inner().resource_spans {
             let resource = resource_spans.resource.unwrap_or_default();
-            let service = attribute(&resource.attributes, "service.name").unwrap_or_default();
             let spans = resource_spans.scope_spans.into_iter();
             store.extend(spans.flat_map(|scope| scope.spans).map(|span| Arrived {
-                service: service.clone(),
+                resource: resource.clone(),
                 span,
             }));
         }

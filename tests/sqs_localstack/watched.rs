@@ -40,8 +40,8 @@ async fn what_arrives_over_otlp_shows_the_whole_way() {
     let name = queue.rsplit('/').next().unwrap();
 
     assert_eq!(
-        (create.service.as_str(), process.service.as_str()),
-        ("shop", "shipping")
+        (create.service(), process.service()),
+        ("shop".to_owned(), "shipping".to_owned())
     );
     assert_eq!(create.span.name, format!("create {name}"));
     assert_eq!(process.span.name, format!("process {name}"));

@@ -46,6 +46,33 @@ impl Sqs {
         }
     }
 
+    /// A plain queue that moves a message to `dead` instead of giving it out more than `most` times.
+    pub(crate) async fn make_queue_with_redrive(&self, dead: &str, most: u32) -> String {
+        let name = QueueAttributeName::QueueArn;
+        let asked = self.client.get_queue_attributes().queue_url(self.url(dead));
+        let asked = asked.attribute_names(name.clone()).send().await.unwrap();
+        let target = &asked.attributes().unwrap()[&name];
+        let policy = format!(r#"{{"deadLetterTargetArn":"{target}","maxReceiveCount":"{most}"}}"#);
+        let redrive = (QueueAttributeName::RedrivePolicy, policy);
+        self.create("", HashMap::from([redrive])).await
+    }
+
+    /// A queue of a fresh name with that ending; answers the name.
+    async fn create(
+        &self,
+        ending: &str,
+        mut attributes: HashMap<QueueAttributeName, String>,
+    ) -> String {
+        let name = common::unique("worker") + ending;
+        let visibility = VISIBILITY.as_secs().to_string();
+        attributes.insert(QueueAttributeName::VisibilityTimeout, visibility);
+        let create = self.client.create_queue().queue_name(&name);
+        let created = create.set_attributes(Some(attributes)).send().await;
+        let url = created.unwrap().queue_url.unwrap();
+        self.urls.lock().unwrap().insert(name.clone(), url);
+        name
+    }
+
     fn url(&self, queue: &str) -> String {
         self.urls.lock().unwrap()[queue].clone()
     }
@@ -56,19 +83,13 @@ impl Fixture for Sqs {
     type Sink = SqsSink;
 
     async fn make_queue(&self, kind: QueueKind) -> String {
-        let mut name = common::unique("worker");
-        let mut create = self.client.create_queue().attributes(
-            QueueAttributeName::VisibilityTimeout,
-            VISIBILITY.as_secs().to_string(),
-        );
-        if kind == QueueKind::Lanes {
-            name.push_str(".fifo");
-            create = create.attributes(QueueAttributeName::FifoQueue, "true");
+        match kind {
+            QueueKind::Plain => self.create("", HashMap::new()).await,
+            QueueKind::Lanes => {
+                let fifo = (QueueAttributeName::FifoQueue, "true".to_owned());
+                self.create(".fifo", HashMap::from([fifo])).await
+            }
         }
-        let created = create.queue_name(&name).send().await.unwrap();
-        let url = created.queue_url.unwrap();
-        self.urls.lock().unwrap().insert(name.clone(), url);
-        name
     }
 
     fn source(&self, queue: &str) -> SqsSource {

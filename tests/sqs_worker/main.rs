@@ -8,6 +8,7 @@
 mod common;
 mod fixture;
 mod receipts;
+mod redrive;
 
 mod in_process {
     tracehop::conformance_tests! {
