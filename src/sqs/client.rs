@@ -28,7 +28,7 @@ pub(super) fn for_polls(client: &Client, wait: Duration) -> Client {
         .into_builder()
         .read_timeout(attempt)
         .operation_attempt_timeout(attempt)
-        .operation_timeout(attempt * 2);
+        .disable_operation_timeout();
     derived(client, timeouts.build())
 }
 

@@ -117,10 +117,13 @@ pub(super) fn attempt(message: &Message) -> u32 {
     count.and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
-/// When SQS took the message in, by its own clock.
-pub(super) fn sent_at(message: &Message) -> Option<SystemTime> {
-    let sent = system_attribute(message, &SystemName::SentTimestamp)?;
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(sent.parse().ok()?))
+fn sent_at(message: &Message) -> Option<SystemTime> {
+    timestamp(system_attribute(message, &SystemName::SentTimestamp)?)
+}
+
+/// A time as SQS writes it: milliseconds since 1970.
+pub(super) fn timestamp(millis: &str) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis.parse().ok()?))
 }
 
 fn system_attribute<'a>(message: &'a Message, name: &SystemName) -> Option<&'a str> {

@@ -31,6 +31,7 @@ pub(super) struct Settings {
     pub(super) prefetch: usize,
     pub(super) receives: usize,
     pub(super) linger: Option<Duration>,
+    pub(super) native_attributes: bool,
     pub(super) instrumentation: Instrumentation,
 }
 
@@ -49,6 +50,7 @@ impl SqsSourceBuilder {
             prefetch: 20,
             receives: 8,
             linger: None,
+            native_attributes: false,
             instrumentation: Instrumentation::default(),
         };
         Self {
@@ -93,6 +95,15 @@ impl SqsSourceBuilder {
     /// 10 ms on a FIFO queue, where a delete lets the next message of its group out.
     pub fn linger(mut self, linger: Duration) -> Self {
         self.settings.linger = Some(linger);
+        self
+    }
+
+    /// Whether deliveries carry all system attributes of SQS in
+    /// [`Attributes::native`](crate::contract::Attributes::native), `SenderId` among them. Default:
+    /// false: only those that the delivery itself is made of are asked for, because each costs time
+    /// on every message.
+    pub fn native_attributes(mut self, all: bool) -> Self {
+        self.settings.native_attributes = all;
         self
     }
 

@@ -1,7 +1,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use aws_sdk_sqs::types::{Message as Received, MessageAttributeValue, MessageSystemAttributeName};
+use aws_sdk_sqs::types::{
+    Message as Received, MessageAttributeValue, MessageSystemAttributeName as SystemName,
+};
 use bytes::Bytes;
 
 use super::receipt::{DeadCopy, Grant, Granted};
@@ -21,71 +23,105 @@ pub(super) struct Reader {
     pub(super) redrives: bool,
 }
 
+/// The system attributes that a delivery is made of. Each that comes costs time on every message,
+/// so nothing else is asked for unless the user wants all.
+pub(super) fn system_names(fifo: bool, all: bool) -> Vec<SystemName> {
+    if all {
+        return vec![SystemName::All];
+    }
+    let mut names = vec![
+        SystemName::AwsTraceHeader,
+        SystemName::SentTimestamp,
+        SystemName::ApproximateReceiveCount,
+        SystemName::MessageGroupId,
+    ];
+    if fifo {
+        names.extend([
+            SystemName::MessageDeduplicationId,
+            SystemName::SequenceNumber,
+        ]);
+    }
+    names
+}
+
 impl Reader {
     /// A delivery of what SQS handed out, and what its lease and settlement need.
     pub(super) fn read(&self, mut received: Received) -> (Grant, Delivery<()>) {
         let extracted = receive::extract(self.instrumentation.propagator(), &received);
         let context = self.instrumentation.extracted(&self.destination, extracted);
-        let attempt = receive::attempt(&received);
-        let sequence = system_number(&received, &MessageSystemAttributeName::SequenceNumber);
-        let enqueued_at = receive::sent_at(&received);
         let system = received.attributes.take().unwrap_or_default();
+        let handle = received.receipt_handle.take().unwrap_or_default();
+        let message_id = received.message_id.clone();
         let keeper = LeaseKeeper::new();
-        let message = message(&mut received, &system);
-        let lane = message.group.clone().filter(|_| self.fifo).map(Lane::new);
-        let copy = self.redrives.then(|| {
-            Box::new(DeadCopy {
-                message: message.clone(),
-                trace_header: system
-                    .get(&MessageSystemAttributeName::AwsTraceHeader)
-                    .cloned(),
-                attempt,
-            })
-        });
-        let mut delivery =
-            Delivery::new(message, Arc::clone(&self.destination), keeper.lease(), ());
+        let destination = Arc::clone(&self.destination);
+        let mut delivery = Delivery::new(message(received), destination, keeper.lease(), ());
+        let sequence = read_system(system, &mut delivery);
+        delivery.context = context;
+        let group = delivery.message.group.as_ref();
+        delivery.lane = group.filter(|_| self.fifo).cloned().map(Lane::new);
         let grant = Grant {
             receipt: Arc::new(Granted {
-                handle: received.receipt_handle.unwrap_or_default(),
-                context: context.clone(),
-                message_id: received.message_id,
+                handle,
+                context: delivery.context.clone(),
+                message_id,
                 sequence,
             }),
             keeper,
-            lane: lane.clone(),
-            copy,
+            lane: delivery.lane.clone(),
+            copy: self.redrives.then(|| Box::new(copy(&delivery))),
         };
-        delivery.context = context;
-        delivery.lane = lane;
-        delivery.attempt = attempt;
-        delivery.attributes.enqueued_at = enqueued_at;
-        delivery.attributes.native = native(system);
         (grant, delivery)
     }
 }
 
-fn message(
-    received: &mut Received,
-    system: &HashMap<MessageSystemAttributeName, String>,
-) -> Message {
-    let bytes = |name| system.get(&name).map(|text| Bytes::from(text.clone()));
-    let headers = received.message_attributes.take().unwrap_or_default();
+fn message(received: Received) -> Message {
+    let attributes = received.message_attributes.unwrap_or_default();
+    let headers = attributes.into_iter();
     let mut message = Message {
-        payload: Some(Bytes::from(received.body.take().unwrap_or_default())),
-        group: bytes(MessageSystemAttributeName::MessageGroupId),
-        dedup_id: bytes(MessageSystemAttributeName::MessageDeduplicationId),
+        payload: Some(Bytes::from(received.body.unwrap_or_default())),
         headers: headers
-            .into_iter()
             .map(|(name, attribute)| (name, value(attribute)))
             .collect(),
         ..Message::default()
     };
-    message
-        .properties
-        .message_id
-        .clone_from(&received.message_id);
+    message.properties.message_id = received.message_id;
     binary::decode(&mut message);
     message
+}
+
+/// Puts the system attributes where a delivery has a place for them, the others under their own
+/// names; answers the sequence number, 0 where there is none.
+fn read_system(system: HashMap<SystemName, String>, delivery: &mut Delivery<()>) -> u128 {
+    let mut sequence = 0;
+    for (name, value) in system {
+        match name {
+            SystemName::ApproximateReceiveCount => delivery.attempt = value.parse().unwrap_or(1),
+            SystemName::SentTimestamp => {
+                delivery.attributes.enqueued_at = receive::timestamp(&value);
+            }
+            SystemName::MessageGroupId => delivery.message.group = Some(value.into()),
+            SystemName::MessageDeduplicationId => delivery.message.dedup_id = Some(value.into()),
+            name => {
+                if name == SystemName::SequenceNumber {
+                    sequence = value.parse().unwrap_or(0);
+                }
+                let native = &mut delivery.attributes.native;
+                native.push((name.as_str().to_owned(), value));
+            }
+        }
+    }
+    sequence
+}
+
+fn copy(delivery: &Delivery<()>) -> DeadCopy {
+    let header = delivery
+        .attributes
+        .native(SystemName::AwsTraceHeader.as_str());
+    DeadCopy {
+        message: delivery.message.clone(),
+        trace_header: header.map(ToOwned::to_owned),
+        attempt: delivery.attempt,
+    }
 }
 
 /// A message attribute in the contract's types; one that they have no type for keeps its own name
@@ -117,15 +153,4 @@ fn blob(value: Option<aws_sdk_sqs::primitives::Blob>) -> Bytes {
     value
         .map(|blob| Bytes::from(blob.into_inner()))
         .unwrap_or_default()
-}
-
-/// A system attribute that is a number; 0 where it is none.
-fn system_number(received: &Received, name: &MessageSystemAttributeName) -> u128 {
-    let number = received.attributes().and_then(|system| system.get(name));
-    number.and_then(|number| number.parse().ok()).unwrap_or(0)
-}
-
-fn native(system: HashMap<MessageSystemAttributeName, String>) -> Vec<(String, String)> {
-    let named = |(name, value): (MessageSystemAttributeName, _)| (name.as_str().to_owned(), value);
-    system.into_iter().map(named).collect()
 }

@@ -66,9 +66,10 @@ impl Driver {
     }
 
     fn look(&self) -> (Vec<Work>, Option<Instant>) {
+        let now = Instant::now();
         let mut state = self.shared.lock();
-        let work = state.work(Instant::now());
-        let due = state.sleep();
+        let work = state.work(now);
+        let due = state.sleep(now);
         self.shared.announce(&state);
         (work, due)
     }

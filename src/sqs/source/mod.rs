@@ -108,7 +108,7 @@ impl SqsSource {
     }
 
     /// The driver of an open source, and what it shares.
-    fn driver(&self, capacity: Capacity, facts: QueueFacts) -> Driver {
+    fn driver(&self, capacity: Capacity, calls: Client, facts: QueueFacts) -> Driver {
         let settings = &self.settings;
         let visibility = settings.visibility.or(facts.visibility);
         let visibility = visibility.unwrap_or_default().max(SHORTEST_VISIBILITY);
@@ -120,11 +120,12 @@ impl SqsSource {
             .max(SHORTEST_VISIBILITY / 2);
         let requests = Requests {
             polls: client::for_polls(&self.client, wait),
-            calls: client::for_calls(&self.client),
+            calls,
             url: Arc::clone(&self.url),
             destination: Arc::clone(&self.destination),
             instrumentation: settings.instrumentation.clone(),
             visibility: i32::try_from(visibility.as_secs()).unwrap_or(i32::MAX),
+            system_names: delivery::system_names(self.fifo, settings.native_attributes).into(),
         };
         let reader = Reader {
             destination: Arc::clone(&self.destination),
@@ -180,7 +181,7 @@ impl Source for SqsSource {
         self.settings
             .instrumentation
             .start_consumer(&self.destination);
-        let driver = self.driver(capacity, facts);
+        let driver = self.driver(capacity, calls, facts);
         self.running.get_or_init(move || Running {
             shared: Arc::clone(&driver.shared),
             _driver: AbortOnDropHandle::new(tokio::spawn(driver.run())),

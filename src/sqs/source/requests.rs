@@ -31,6 +31,8 @@ pub(super) struct Requests {
     pub(super) instrumentation: Instrumentation,
     /// Visibility timeout of what is received, in seconds.
     pub(super) visibility: i32,
+    /// Which system attributes to ask for.
+    pub(super) system_names: Arc<[MessageSystemAttributeName]>,
 }
 
 impl Requests {
@@ -48,7 +50,7 @@ impl Requests {
             .wait_time_seconds(wait)
             .visibility_timeout(self.visibility)
             .message_attribute_names("All")
-            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .set_message_system_attribute_names(Some(self.system_names.to_vec()))
             .set_receive_request_attempt_id(attempt.map(ToOwned::to_owned))
             .send()
             .await

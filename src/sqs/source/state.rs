@@ -165,8 +165,12 @@ impl State {
     }
 
     /// When to ask for [`work`](Self::work) again, unless something stirs before.
-    pub(super) fn sleep(&mut self) -> Option<Instant> {
-        let pause = self.polls.pause().filter(|_| self.may_poll());
+    pub(super) fn sleep(&mut self, now: Instant) -> Option<Instant> {
+        // A pause that is over, and no receive in spite of it: something else will stir.
+        let pause = self
+            .polls
+            .pause()
+            .filter(|pause| *pause > now && self.may_poll());
         self.sleeps = [self.next_due(), pause].into_iter().flatten().min();
         self.sleeps
     }
@@ -407,3 +411,6 @@ fn after(delay: Option<std::time::Duration>) -> Return {
     let seconds = u32::try_from(delay.as_secs().saturating_add(up)).unwrap_or(LONGEST);
     Return::After(seconds.min(LONGEST))
 }
+
+#[cfg(test)]
+mod tests;
