@@ -4,8 +4,8 @@ use bytes::Bytes;
 use crate::contract::{Message, Value};
 
 /// The message attribute that says how a body stands for a payload that SQS cannot carry. It is
-/// none of the lineage headers (`tracehop-*`), which a forwarding loses.
-pub(super) const HEADER: &str = "tracehop.encoding";
+/// none of the lineage headers, which a forwarding loses.
+pub(super) const HEADER: &str = "tracehop-encoding";
 
 const BASE64: &str = "base64";
 const EMPTY: &str = "empty";

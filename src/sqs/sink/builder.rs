@@ -69,7 +69,7 @@ impl SqsSinkBuilder {
 
     /// Whether a payload that SQS cannot carry (null, empty, not UTF-8, or with characters that it
     /// refuses) is sent as base64, or as a word where there is nothing to encode, with a header
-    /// `tracehop.encoding` that says so and takes one of the ten. [`SqsSource`](crate::sqs::SqsSource)
+    /// `tracehop-encoding` that says so and takes one of the ten. [`SqsSource`](crate::sqs::SqsSource)
     /// undoes it. Default: false: it is an error.
     pub fn encode_binary(mut self, encode: bool) -> Self {
         self.encode_binary = encode;
