@@ -1,11 +1,12 @@
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::contract::Destination;
 
 /// The destinations that one interceptor has met, each under the URL or ARN that requests name it
 /// by: telemetry prepares what it says of a destination once for each that it is shown.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Destinations(RwLock<HashMap<String, Arc<Destination>>>);
 
 impl Destinations {
@@ -25,5 +26,12 @@ impl Destinations {
         }
         let destination = known.entry(key.to_owned());
         Arc::clone(destination.or_insert_with(|| Arc::new(name())))
+    }
+}
+
+impl fmt::Debug for Destinations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The keys are URLs as the user gave them, with credentials where those have any.
+        f.debug_struct("Destinations").finish_non_exhaustive()
     }
 }

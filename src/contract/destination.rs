@@ -1,5 +1,7 @@
 use std::fmt;
 
+use super::credentials::without_credentials;
+
 /// The messaging system behind a destination; `messaging.system` of the OpenTelemetry semantic
 /// conventions v1.44.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,15 +48,14 @@ impl Server {
     /// The host of an `http` or `https` URL, with the port that stands there or the scheme's own.
     /// `None` where the URL has another scheme or no host.
     pub fn from_url(url: &str) -> Option<Self> {
+        let url = without_credentials(url);
         let (scheme, rest) = url.split_once("://")?;
         let default_port = match scheme {
             "http" => 80,
             "https" => 443,
             _ => return None,
         };
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        // Credentials end at the last `@` (RFC 3986, section 3.2.1).
-        let host_port = authority.rsplit('@').next().unwrap_or_default();
+        let host_port = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let (host, port) = match host_port.rsplit_once(':') {
             // The colons of an IPv6 address stand in brackets.
             Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),

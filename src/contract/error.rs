@@ -2,14 +2,15 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::Destination;
+use super::credentials::without_credentials;
 
 /// The result of a broker operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A broker operation that failed: which one, on which destination, and why.
 ///
-/// The detail is the broker's or client's own message; whoever builds an `Error` keeps
-/// credentials out of it.
+/// The detail is the broker's or client's own message, without the user information of URLs in it;
+/// whoever builds an `Error` keeps other credentials out of it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{operation} {destination}: {detail}")]
 pub struct Error {
@@ -29,12 +30,13 @@ impl Error {
         kind: ErrorKind,
         detail: impl Into<String>,
     ) -> Self {
+        let detail = detail.into();
         Self {
             operation,
             destination: destination.to_string(),
             kind,
             code: Cow::Borrowed(kind.as_str()),
-            detail: detail.into(),
+            detail: without_credentials(&detail).into_owned(),
         }
     }
 

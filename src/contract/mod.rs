@@ -3,6 +3,7 @@
 //! A broker implements [`Source`] and [`Sink`]; [`Lanes`] and [`Lease`] are the parts that every
 //! source shares, so that order and ownership mean the same on each of them.
 
+mod credentials;
 mod destination;
 mod error;
 mod headers;
@@ -12,6 +13,8 @@ mod message;
 mod sink;
 mod source;
 
+#[cfg(feature = "sqs")]
+pub(crate) use credentials::without_credentials;
 pub use destination::{Destination, Server, System};
 pub use error::{Error, ErrorKind, Operation, Result};
 pub use headers::{Headers, Value};

@@ -1,10 +1,14 @@
+use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use aws_sdk_sqs::types::Message;
 use opentelemetry::Context;
 
 use super::receive;
-use crate::contract::{Destination, Error, ErrorKind, Operation, Result, Server, System};
+use crate::contract::{
+    Destination, Error, ErrorKind, Operation, Result, Server, System, without_credentials,
+};
 use crate::telemetry::Instrumentation;
 
 /// A queue, as telemetry knows it: what [`MessageExt`](super::MessageExt) needs beside the message.
@@ -72,23 +76,46 @@ impl SqsQueue {
     }
 }
 
+/// A queue URL as the user gave it, for requests: what is shown of it has no credentials.
+#[derive(Clone)]
+pub(super) struct QueueUrl(Arc<str>);
+
+impl QueueUrl {
+    pub(super) fn new(url: &str) -> Self {
+        Self(url.into())
+    }
+}
+
+impl Deref for QueueUrl {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for QueueUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", without_credentials(self))
+    }
+}
+
 /// What telemetry may say of the queue behind `url`, which a user may have got wrong: it is then
 /// named as far as it can be.
 pub(super) fn destination(url: &str) -> Destination {
+    let url = without_credentials(url);
     let url = url.split(['?', '#']).next().unwrap_or_default();
-    let (origin, path) = match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-            let host = authority.rsplit('@').next().unwrap_or_default();
-            (Some(format!("{scheme}://{host}/")), path)
-        }
-        None => (None, url),
+    let url = url.trim_end_matches('/');
+    let path = match url.split_once("://") {
+        Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
+        None => url,
     };
-    let path = path.trim_end_matches('/');
-    let name = path.rsplit('/').next().unwrap_or_default();
+    // Of what is no URL, no more is shown than would be of one.
+    let name = path.rsplit(['/', '@']).next().unwrap_or_default();
+    let server = Server::from_url(url);
     Destination {
-        server: Server::from_url(url),
-        resource: origin.map(|origin| origin + path),
+        resource: server.is_some().then(|| url.to_owned()),
+        server,
         ..Destination::new(System::AwsSqs, name)
     }
 }
@@ -133,8 +160,25 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_with_a_slash_is_not_kept_either() {
+        let queue = SqsQueue::from_url("https://key:se/cr?et@host/1/orders").unwrap();
+        assert_eq!(
+            queue.destination().resource.as_deref(),
+            Some("https://host/1/orders")
+        );
+    }
+
+    #[test]
     fn what_is_no_queue_url_is_an_error_without_its_credentials() {
-        for url in ["orders", "", "https://host", "ftp://key:secret@host/orders"] {
+        let none = [
+            "orders",
+            "",
+            "https://host",
+            "ftp://key:secret@host/orders",
+            "key:secret@host",
+            "https://key:secret@",
+        ];
+        for url in none {
             let error = SqsQueue::from_url(url).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{url}");
             assert!(!error.to_string().contains("secret"), "{error}");

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -8,15 +9,16 @@ use super::outgoing::Encoder;
 use super::request::Requests;
 use crate::contract::Result;
 use crate::sqs::entry::Rules;
+use crate::sqs::queue::QueueUrl;
 use crate::sqs::{SqsQueue, client};
 use crate::telemetry::Instrumentation;
 
 /// Sets up an [`SqsSink`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct SqsSinkBuilder {
     client: Client,
-    url: String,
+    url: QueueUrl,
     settings: Settings,
     encode_binary: bool,
     max_bytes: Option<usize>,
@@ -31,7 +33,7 @@ pub(super) struct Settings {
 }
 
 impl SqsSinkBuilder {
-    pub(super) fn new(client: Client, url: String) -> Self {
+    pub(super) fn new(client: Client, url: &str) -> Self {
         let settings = Settings {
             linger: Duration::from_millis(5),
             gather: true,
@@ -39,7 +41,7 @@ impl SqsSinkBuilder {
         };
         Self {
             client,
-            url,
+            url: QueueUrl::new(url),
             settings,
             encode_binary: false,
             max_bytes: None,
@@ -112,7 +114,7 @@ impl SqsSinkBuilder {
         };
         let requests = Requests {
             client: client::for_calls(&self.client),
-            url: self.url.into(),
+            url: self.url,
             encoder: Arc::new(encoder),
         };
         Ok(SqsSink {
@@ -121,5 +123,15 @@ impl SqsSinkBuilder {
             settings: self.settings,
             queue: OnceLock::new(),
         })
+    }
+}
+
+/// Without the client, which shows its endpoint with the credentials in it.
+impl fmt::Debug for SqsSinkBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqsSinkBuilder")
+            .field("url", &self.url)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }

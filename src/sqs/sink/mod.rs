@@ -7,6 +7,7 @@ mod groups;
 mod outgoing;
 mod request;
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use opentelemetry::Context;
@@ -42,7 +43,6 @@ const ROOM: usize = 64;
 ///
 /// Trace context is written as far as it fits, by [`tracehop_sqs::HeaderInjector`]. Dropping the
 /// sink lets what was enqueued go out. Permission: `sqs:SendMessage`.
-#[derive(Debug)]
 pub struct SqsSink {
     destination: Arc<Destination>,
     requests: Requests,
@@ -64,7 +64,7 @@ impl SqsSink {
 
     /// Sets up a sink on the queue of that URL.
     pub fn builder(client: aws_sdk_sqs::Client, queue_url: impl Into<String>) -> SqsSinkBuilder {
-        SqsSinkBuilder::new(client, queue_url.into())
+        SqsSinkBuilder::new(client, &queue_url.into())
     }
 
     /// The line to the driver, which starts with the first message.
@@ -105,5 +105,15 @@ impl Sink for SqsSink {
                 Err(_) => Err(closed),
             }
         }))
+    }
+}
+
+/// Without the client, which shows its endpoint with the credentials in it.
+impl fmt::Debug for SqsSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqsSink")
+            .field("url", &self.requests.url)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }

@@ -9,14 +9,15 @@ use opentelemetry::Context;
 
 use super::outgoing::{Encoder, Pending};
 use crate::contract::{Error, ErrorKind, Operation, Result, Sent};
+use crate::sqs::queue::QueueUrl;
 use crate::sqs::{entry, error};
 use crate::telemetry::{MessageFacts, MessageLink, OperationError, Outcome, SendStart};
 
 /// The requests of a sink to its queue.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Requests {
     pub(super) client: Client,
-    pub(super) url: Arc<str>,
+    pub(super) url: QueueUrl,
     pub(super) encoder: Arc<Encoder>,
 }
 

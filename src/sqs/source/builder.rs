@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -6,6 +7,7 @@ use aws_sdk_sqs::Client;
 use super::SqsSource;
 use crate::contract::{Error, ErrorKind, Operation, Result};
 use crate::sqs::SqsQueue;
+use crate::sqs::queue::QueueUrl;
 use crate::telemetry::Instrumentation;
 
 /// The longest that SQS waits (`ReceiveMessage`, API version 2012-11-05).
@@ -16,11 +18,11 @@ const LINGER: Duration = Duration::from_millis(100);
 const FIFO_LINGER: Duration = Duration::from_millis(10);
 
 /// Sets up an [`SqsSource`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct SqsSourceBuilder {
     client: Client,
-    url: String,
+    url: QueueUrl,
     settings: Settings,
 }
 
@@ -43,7 +45,7 @@ impl Settings {
 }
 
 impl SqsSourceBuilder {
-    pub(super) fn new(client: Client, url: String) -> Self {
+    pub(super) fn new(client: Client, url: &str) -> Self {
         let settings = Settings {
             wait: LONGEST_WAIT,
             visibility: None,
@@ -55,7 +57,7 @@ impl SqsSourceBuilder {
         };
         Self {
             client,
-            url,
+            url: QueueUrl::new(url),
             settings,
         }
     }
@@ -128,11 +130,21 @@ impl SqsSourceBuilder {
         }
         Ok(SqsSource {
             client: self.client,
-            url: self.url.into(),
+            url: self.url,
             destination,
             fifo: queue.is_fifo(),
             settings: self.settings,
             running: OnceLock::new(),
         })
+    }
+}
+
+/// Without the client, which shows its endpoint with the credentials in it.
+impl fmt::Debug for SqsSourceBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqsSourceBuilder")
+            .field("url", &self.url)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }

@@ -21,7 +21,6 @@ use crate::sqs::error;
 /// SQS moves a message there only by itself, once it was received too often. So a copy is sent,
 /// with the message's own attributes and trace header, and its lineage where that fits; the
 /// message is deleted only when SQS has the copy.
-#[derive(Debug)]
 pub(super) struct DeadLetters {
     client: Client,
     redrive: Redrive,

@@ -20,7 +20,6 @@ use crate::telemetry::{
 /// Polls, keeps leases alive and gets settlements to the broker: the only task that asks the
 /// [`State`] what to do. Each request is a task of its own, so that answers are read in parallel;
 /// dropping the driver aborts them.
-#[derive(Debug)]
 pub(super) struct Driver {
     pub(super) shared: Arc<Shared>,
     pub(super) requests: Requests,

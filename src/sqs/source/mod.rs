@@ -14,6 +14,7 @@ mod requests;
 mod shared;
 mod state;
 
+use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ use self::requests::Requests;
 use self::shared::Shared;
 use self::state::{Held, State};
 use super::client;
+use super::queue::QueueUrl;
 use crate::contract::{
     Capacity, Delivery, Destination, Error, ErrorKind, Lane, Lanes, Operation, Result, Settled,
     Settlement, Source,
@@ -61,10 +63,9 @@ const SHORTEST_VISIBILITY: Duration = Duration::from_secs(2);
 /// Permissions: `sqs:ReceiveMessage`, `sqs:DeleteMessage`, `sqs:ChangeMessageVisibility`,
 /// `sqs:GetQueueAttributes`; for rejects `sqs:GetQueueUrl` and `sqs:SendMessage` on the dead-letter
 /// queue.
-#[derive(Debug)]
 pub struct SqsSource {
     client: Client,
-    url: Arc<str>,
+    url: QueueUrl,
     destination: Arc<Destination>,
     fifo: bool,
     settings: Settings,
@@ -97,7 +98,7 @@ impl SqsSource {
 
     /// Sets up a source on the queue of that URL.
     pub fn builder(client: Client, queue_url: impl Into<String>) -> SqsSourceBuilder {
-        SqsSourceBuilder::new(client, queue_url.into())
+        SqsSourceBuilder::new(client, &queue_url.into())
     }
 
     fn running(&self, operation: Operation) -> Result<&Running> {
@@ -121,7 +122,7 @@ impl SqsSource {
         let requests = Requests {
             polls: client::for_polls(&self.client, wait),
             calls,
-            url: Arc::clone(&self.url),
+            url: self.url.clone(),
             destination: Arc::clone(&self.destination),
             instrumentation: settings.instrumentation.clone(),
             visibility: i32::try_from(visibility.as_secs()).unwrap_or(i32::MAX),
@@ -239,6 +240,16 @@ impl Source for SqsSource {
             return Some("not open".to_owned());
         };
         running.shared.lock().trouble().map(ToOwned::to_owned)
+    }
+}
+
+/// Without the client, which shows its endpoint with the credentials in it.
+impl fmt::Debug for SqsSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqsSource")
+            .field("url", &self.url)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 

@@ -16,17 +16,18 @@ use super::gather::BATCH;
 use super::receipt::{Answer, Change, Delete, Granted};
 use crate::contract::{Destination, Error, Operation, Result};
 use crate::sqs::error;
+use crate::sqs::queue::QueueUrl;
 use crate::telemetry::{
     ClientOperation, Instrumentation, MessageFacts, MessageLink, OperationError, Outcome,
     SettleSpan, SettleStart,
 };
 
 /// The requests of a source to its queue.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Requests {
     pub(super) polls: Client,
     pub(super) calls: Client,
-    pub(super) url: Arc<str>,
+    pub(super) url: QueueUrl,
     pub(super) destination: Arc<Destination>,
     pub(super) instrumentation: Instrumentation,
     /// Visibility timeout of what is received, in seconds.
