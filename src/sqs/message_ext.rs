@@ -7,10 +7,13 @@ use aws_sdk_sqs::types::Message;
 use futures_util::FutureExt as _;
 use opentelemetry::Context;
 use opentelemetry::context::FutureExt as _;
+use opentelemetry::propagation::Extractor as _;
 use tracehop_sqs::HeaderExtractor;
 
 use super::{SqsQueue, receive};
-use crate::telemetry::{OperationError, ProcessSpan, ProcessStart, Processed, Propagator, Scope};
+use crate::telemetry::{
+    self, OperationError, PREVIOUS, ProcessSpan, ProcessStart, Processed, Propagator, Scope,
+};
 
 /// Tracing for a consumer loop of one's own, on the messages that the AWS client received.
 ///
@@ -24,7 +27,8 @@ pub trait MessageExt {
     /// future is first polled, that is its parent; else
     /// [`Correlation`](crate::telemetry::Correlation) decides. The process context is current in
     /// the handler, with the message's baggage as its own; spans and sends in it belong to the
-    /// message, and a delete in it links to the message.
+    /// message, and a delete in it links to the message. A dead letter also links to the last
+    /// attempt, where it carries that.
     ///
     /// An error stands on the span and is handed on; so is a panic. Dropping the future ends the
     /// span as `cancelled`. Nothing is settled.
@@ -75,7 +79,7 @@ fn start(queue: &SqsQueue, message: &Message) -> ProcessSpan {
         destination: queue.destination(),
         creation: &queue.extract_context(message),
         attempt: receive::attempt(message),
-        previous: None,
+        previous: carrier.get(PREVIOUS).and_then(telemetry::previous),
         facts: receive::facts(message, &carrier),
         scope: Scope::Caller(&Context::current()),
     })

@@ -16,7 +16,8 @@ use tracehop_sqs::HeaderExtractor;
 use crate::aws::{outcome, request_id};
 use crate::contract::Destination;
 use crate::telemetry::{
-    Instrumentation, MessageFacts, MessageLink, Outcome, Propagator, Puller, Receive, Started,
+    Instrumentation, MessageFacts, MessageLink, Outcome, PREVIOUS, Propagator, Puller, Receive,
+    Started,
 };
 
 /// What carries context beside the propagation fields.
@@ -84,9 +85,11 @@ impl Receiving {
 
 /// Asks for the attributes that carry context, and for those that are recorded if anything is.
 pub(super) fn ask(instrumentation: &Instrumentation, input: &mut ReceiveMessageInput) {
-    ask_for_message_attributes(input, instrumentation.propagator().fields());
+    let propagator = instrumentation.propagator();
+    let recorded = instrumentation.records().then_some(PREVIOUS);
+    ask_for_message_attributes(input, propagator.fields().chain(recorded));
     ask_for_system_attributes(input, &CONTEXT_NAMES);
-    if instrumentation.records() {
+    if recorded.is_some() {
         ask_for_system_attributes(input, &RECORDED_NAMES);
     }
 }

@@ -7,6 +7,7 @@
 mod facts;
 mod headers;
 mod instrumentation;
+mod lineage;
 mod links;
 mod metrics;
 mod names;
@@ -20,6 +21,7 @@ mod span;
 
 pub use facts::{MessageFacts, MessageLink, OperationError};
 pub use instrumentation::{InFlight, Instrumentation, queue_time};
+pub(crate) use lineage::{FreshLineage, Lineage, PREVIOUS, previous};
 #[cfg(feature = "setup")]
 pub(crate) use metrics::observe_dropped_spans;
 pub use names::{ClientOperation, LinkType};
@@ -27,5 +29,5 @@ pub use options::{Correlation, InstrumentationBuilder};
 pub use process::{ProcessSpan, ProcessStart, Processed, Scope, Trace};
 pub use propagator::Propagator;
 pub use receive::{Puller, Receive, SettleSpan, SettleStart};
-pub use send::{CreateSpan, FreshLineage, Outcome, Outgoing, SendSpan, SendStart};
+pub use send::{CreateSpan, Outcome, Outgoing, SendSpan, SendStart};
 pub use span::Started;

@@ -24,11 +24,6 @@ pub enum Outgoing {
     Users(SpanContext),
 }
 
-/// Stands in the parent context of a send whose message has lineage headers (`tracehop-*`) that
-/// were written for it. Without it they are of the message in hand, and stale.
-#[derive(Clone, Copy, Debug)]
-pub struct FreshLineage;
-
 /// What a send span starts with.
 #[derive(Clone, Copy, Debug)]
 pub struct SendStart<'a> {

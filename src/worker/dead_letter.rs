@@ -4,23 +4,10 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use opentelemetry::Context;
-use opentelemetry::trace::TraceContextExt as _;
-use tracehop_propagation::traceparent;
 
 use super::Incoming;
 use crate::contract::{Message, Result, Sink};
-use crate::telemetry::FreshLineage;
-
-/// Where a dead letter came from, as `system:name`.
-pub(crate) const ORIGIN: &str = "tracehop-origin";
-/// How many attempts it had.
-pub(crate) const ATTEMPT: &str = "tracehop-attempt";
-/// Why the last attempt failed, at most [`LONGEST_ERROR`] bytes.
-pub(crate) const ERROR: &str = "tracehop-error";
-/// The process span of the last attempt, as a `traceparent`.
-pub(crate) const PREVIOUS: &str = "tracehop-previous";
-
-const LONGEST_ERROR: usize = 256;
+use crate::telemetry::{FreshLineage, Lineage};
 
 /// What becomes of a message that will never succeed: one that its handler rejected, or that
 /// failed at its last attempt.
@@ -92,21 +79,21 @@ async fn enqueued<S: Sink>(sink: &S, message: Message, parent: &Context) -> Resu
 
 fn letter(incoming: &Incoming, reason: &str, process: &Context) -> Message {
     let mut letter = Message::clone(incoming);
-    let headers = &mut letter.headers;
-    headers.set(ORIGIN, incoming.destination().to_string());
-    headers.set(ATTEMPT, incoming.attempt().to_string());
-    headers.set(ERROR, shortened(reason).to_owned());
-    match traceparent(process.span().span_context()) {
-        Some(previous) => headers.set(PREVIOUS, previous),
-        None => drop(headers.remove(PREVIOUS)),
+    let lineage = Lineage {
+        origin: incoming.destination(),
+        attempt: incoming.attempt(),
+        error: reason,
+        process,
+    };
+    for (name, value) in lineage.headers() {
+        match value {
+            Some(value) => letter.headers.set(name, value),
+            None => drop(letter.headers.remove(name)),
+        }
     }
     letter.dedup_id = incoming.id().map(|id| id.to_owned().into());
     // A dead letter waits to be looked at: neither later nor only for so long.
     letter.properties.delay = None;
     letter.properties.expiration = None;
     letter
-}
-
-fn shortened(text: &str) -> &str {
-    &text[..text.floor_char_boundary(LONGEST_ERROR)]
 }

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use opentelemetry::Context;
+use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::SpanContext;
 
 use super::Incoming;
@@ -154,7 +155,15 @@ impl<S: Source, W: Work> Engine<S, W> {
                 (None, Ok(Settled::LeaseLost))
             }
             Some(Decision { told, settle }) => {
-                (Some(told), self.source.settle(receipt, settle).await)
+                // A source that makes a dead letter of it has its lineage to tell.
+                let span = handled.span.as_ref().or(batch);
+                let process = span.filter(|_| matches!(settle, Settlement::Reject { .. }));
+                let settling = self.source.settle(receipt, settle);
+                let settled = match process {
+                    Some(span) => settling.with_context(span.context().clone()).await,
+                    None => settling.await,
+                };
+                (Some(told), settled)
             }
         };
         let destination = handled.incoming.destination();

@@ -2,10 +2,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 use opentelemetry::trace::SpanContext;
-use tracehop_propagation::parse_traceparent;
 
-use super::dead_letter::PREVIOUS;
 use crate::contract::{Delivery, Destination, Value};
+use crate::telemetry::{self, PREVIOUS};
 
 /// The process spans of attempts that failed, so that the next attempt can link to them.
 ///
@@ -28,12 +27,15 @@ impl Retries {
     /// the headers and no lock.
     pub(crate) fn previous(&self, delivery: &Delivery<()>) -> Option<SpanContext> {
         let header = delivery.message.headers.get(PREVIOUS);
-        let told = header.and_then(Value::as_str).and_then(parse_traceparent);
+        let told = header.and_then(Value::as_str).and_then(telemetry::previous);
         if delivery.attempt <= 1 {
             return told;
         }
-        let id = delivery.message.properties.message_id.as_deref()?;
-        let remembered = self.lock().get(&key(&delivery.destination, id)).cloned();
+        let id = delivery.message.properties.message_id.as_deref();
+        let remembered = id.and_then(|id| {
+            let key = key(&delivery.destination, id);
+            self.lock().get(&key).cloned()
+        });
         remembered.or(told)
     }
 

@@ -91,7 +91,7 @@ async fn a_receive_asks_for_what_carries_context() {
     let request = traced.request();
     assert_eq!(
         asked(&request, "MessageAttributeNames"),
-        ["baggage", "traceparent", "tracestate"]
+        ["baggage", "tracehop-previous", "traceparent", "tracestate"]
     );
     let system = ["AWSTraceHeader", "ApproximateReceiveCount", "SentTimestamp"];
     assert_eq!(asked(&request, "MessageSystemAttributeNames"), system);
@@ -104,7 +104,13 @@ async fn a_receive_asks_for_the_fields_of_the_propagator() {
     let traced = Traced::with(|builder| builder.propagator(formats())).await;
     traced.receive().await;
     let names = asked(&traced.request(), "MessageAttributeNames");
-    assert_eq!(names, ["traceparent", "tracestate", "x-amzn-trace-id"]);
+    let expected = [
+        "tracehop-previous",
+        "traceparent",
+        "tracestate",
+        "x-amzn-trace-id",
+    ];
+    assert_eq!(names, expected);
 }
 
 #[tokio::test]

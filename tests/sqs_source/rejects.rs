@@ -7,7 +7,12 @@ use aws_sdk_sqs::types::{
     MessageAttributeValue, MessageSystemAttributeName as SystemName,
     MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
 };
+use opentelemetry::context::FutureExt as _;
+use opentelemetry::trace::{TraceContextExt as _, Tracer as _};
+use opentelemetry::{Context, KeyValue};
 use tracehop::contract::Settlement;
+use tracehop::sqs::{MessageExt as _, SqsQueue};
+use tracehop::testing::Recorder;
 use tracehop::testing::sqs::{Action, SqsEndpoint};
 
 use crate::support::{
@@ -79,11 +84,46 @@ async fn a_rejected_message_goes_to_the_dead_letter_queue_with_all_it_had() {
     let expected = [
         ("traceparent", TRACEPARENT),
         ("tenant", "a"),
-        ("tracehop-origin", "orders"),
+        ("tracehop-origin", "aws_sqs:orders"),
         ("tracehop-attempt", "1"),
         ("tracehop-error", "no such customer"),
     ];
     assert_eq!(attributes, HashMap::from(expected));
+}
+
+#[tokio::test]
+async fn what_reads_a_dead_letter_links_to_the_attempt_that_rejected_it() {
+    let (sqs, recorder) = (SqsEndpoint::start().await, Recorder::new());
+    let client = client(&sqs);
+    let dead = sqs.queue("dead").create();
+    let url = sqs.queue("orders").redrive("dead", 5).create();
+    send(&client, &url, None, 0..1).await;
+    let source = opened(builder(&sqs, &url), 5).await;
+    let delivery = receive_one(&source).await;
+    let attempt = Context::new().with_span(recorder.tracer().start("attempt"));
+    settle(&source, delivery, reject())
+        .with_context(attempt.clone())
+        .await;
+    until("it is moved", || depth(&sqs, "dead") == (1, 0)).await;
+
+    let receive = client.receive_message().queue_url(&dead);
+    let receive = receive.message_attribute_names("All").send();
+    let letter = receive.await.unwrap().messages.unwrap().remove(0);
+    let queue = SqsQueue::from_url(&dead)
+        .unwrap()
+        .instrumentation(recorder.instrumentation());
+    let handler = async { Ok::<(), String>(()) };
+    letter.process(&queue, handler).await.unwrap();
+    let links = recorder.span("process dead").links;
+    let linked: Vec<_> = links
+        .iter()
+        .map(|link| (link.span_context.span_id(), link.attributes[0].to_owned()))
+        .collect();
+    let previous = KeyValue::new("tracehop.link.type", "previous_attempt");
+    assert_eq!(
+        linked,
+        [(attempt.span().span_context().span_id(), previous)]
+    );
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use crate::contract::{Destination, Error, ErrorKind, Operation, Result};
 use crate::sqs::SqsQueue;
 use crate::sqs::entry::{self, Rules};
 use crate::sqs::error;
+use crate::telemetry::Lineage;
 
 /// Puts rejected messages into the queue's own dead-letter queue.
 ///
@@ -98,9 +99,17 @@ impl DeadLetters {
 fn write_lineage(letter: &DeadLetter, origin: &Destination, copy: &mut impl Outgoing) {
     let nothing = Composite::none();
     let mut lineage = copy.injector(&nothing, Budget::sqs());
-    lineage.set("tracehop-origin", origin.name.clone());
-    lineage.set("tracehop-attempt", letter.copy.attempt.to_string());
-    lineage.set("tracehop-error", letter.reason.clone());
+    let told = Lineage {
+        origin,
+        attempt: letter.copy.attempt,
+        error: &letter.reason,
+        process: &letter.process,
+    };
+    for (name, value) in told.headers() {
+        if let Some(value) = value {
+            lineage.set(name, value);
+        }
+    }
     lineage.finish();
 }
 

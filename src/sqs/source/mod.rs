@@ -55,7 +55,8 @@ const SHORTEST_VISIBILITY: Duration = Duration::from_secs(2);
 ///
 /// [`Settlement::Reject`] takes a message to the queue's own dead-letter queue: a copy with its
 /// attributes and lineage is sent there, and then the message is deleted. Where there is none, or
-/// it cannot be reached, the message is left to expire and comes again.
+/// it cannot be reached, the message is left to expire and comes again. The span in which it is
+/// settled is the last attempt that the lineage names.
 ///
 /// A receipt that is dropped unsettled lets its lease run out. After [`close`](Source::close) what
 /// is in hand may still be settled, as long as the source lives.

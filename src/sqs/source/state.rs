@@ -1,3 +1,4 @@
+use opentelemetry::Context;
 use tokio::time::Instant;
 
 use super::groups::{Groups, Member, Step};
@@ -22,6 +23,8 @@ pub(super) struct DeadLetter {
     pub(super) lane: Option<Lane>,
     pub(super) copy: Box<DeadCopy>,
     pub(super) reason: String,
+    /// Where it was rejected.
+    pub(super) process: Context,
 }
 
 /// A delivery and the number of its receipt.
@@ -309,6 +312,7 @@ impl State {
             lane: lane.cloned(),
             copy,
             reason,
+            process: Context::current(),
         });
     }
 
