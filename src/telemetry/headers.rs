@@ -4,7 +4,7 @@ use std::sync::Arc;
 use opentelemetry::propagation::Extractor;
 use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
 
-use super::names;
+use super::{guarded, names};
 
 pub(super) type Redact = Arc<dyn Fn(&str, &str) -> Option<String> + Send + Sync>;
 
@@ -36,7 +36,7 @@ impl Captured {
                 .get_all(key)
                 .unwrap_or_default()
                 .into_iter()
-                .filter_map(|value| (self.redact)(key, value))
+                .filter_map(|value| guarded(|| (self.redact)(key, value)).flatten())
                 .map(StringValue::from)
                 .collect();
             if !values.is_empty() {

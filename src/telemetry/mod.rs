@@ -31,3 +31,12 @@ pub use propagator::Propagator;
 pub use receive::{Puller, Receive, SettleSpan, SettleStart};
 pub use send::{CreateSpan, Outcome, Outgoing, SendSpan, SendStart};
 pub use span::Started;
+
+/// What the user plugged in answers, and nothing where it panics: telemetry fails no message.
+fn guarded<T>(users: impl FnOnce() -> T) -> Option<T> {
+    let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(users));
+    if answer.is_err() {
+        tracing::error!("what was plugged into telemetry panicked, and is passed over");
+    }
+    answer.ok()
+}

@@ -2,6 +2,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use opentelemetry::KeyValue;
 
+use super::guarded;
 use super::names::{self, Op};
 use super::options::Options;
 use crate::contract::{Destination, System};
@@ -32,10 +33,11 @@ pub(super) struct Operation {
 
 impl Prepared {
     fn new(destination: &Arc<Destination>, options: &Options) -> Self {
-        let template = (options.template)(destination).or_else(|| destination.template.clone());
+        let template = guarded(|| (options.template)(destination)).flatten();
+        let template = template.or_else(|| destination.template.clone());
         let mut prepared = Self {
             destination: Arc::clone(destination),
-            enabled: (options.filter)(destination),
+            enabled: guarded(|| (options.filter)(destination)).unwrap_or_default(),
             metric: Vec::new(),
             template: template.map(Arc::from),
             operations: [const { OnceLock::new() }; Op::COUNT],

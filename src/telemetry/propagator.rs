@@ -5,6 +5,8 @@ use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::{Context, global};
 use tracehop_propagation::{BaggageDropped, Composite, Extracted, TraceContext, W3cBaggage};
 
+use super::guarded;
+
 /// What reads and writes context: this crate's formats, a propagator of somebody else's, or the
 /// global one.
 #[derive(Clone, Debug)]
@@ -74,10 +76,10 @@ impl Propagator {
     pub fn inject(&self, cx: &Context, injector: &mut dyn Injector) -> BaggageDropped {
         match &self.0 {
             Kind::Ours(composite) => return composite.inject_reported(cx, injector),
-            Kind::Given(propagator) => propagator.inject_context(cx, injector),
-            Kind::Global(_) => {
+            Kind::Given(propagator) => drop(guarded(|| propagator.inject_context(cx, injector))),
+            Kind::Global(_) => drop(guarded(|| {
                 global::get_text_map_propagator(|global| global.inject_context(cx, injector));
-            }
+            })),
         }
         BaggageDropped::default()
     }
@@ -87,11 +89,10 @@ impl Propagator {
         let empty = Context::new();
         match &self.0 {
             Kind::Ours(composite) => composite.extract_reported(&empty, carrier),
-            Kind::Given(propagator) => propagator.extract_with_context(&empty, carrier).into(),
-            Kind::Global(_) => global::get_text_map_propagator(|global| {
-                global.extract_with_context(&empty, carrier)
-            })
-            .into(),
+            Kind::Given(_) | Kind::Global(_) => {
+                let extracted = guarded(|| self.extract_with_context(&empty, carrier));
+                extracted.unwrap_or_default().into()
+            }
         }
     }
 

@@ -1,8 +1,14 @@
 //! Settlements, and failures on their way.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tracehop::contract::Settlement;
+use opentelemetry::trace::{Link, SpanKind, TraceId, TraceState};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+use tracehop::contract::{Settlement, Source as _};
+use tracehop::testing::Recorder;
 use tracehop::testing::sqs::{Action, Fault, SqsEndpoint};
 
 use crate::support::{
@@ -118,4 +124,69 @@ async fn released_messages_come_again_at_once_in_one_request() {
     let again = receive_one(&source).await;
     assert_eq!(again.attempt, 2);
     assert_eq!(sqs.count(Action::ChangeMessageVisibilityBatch), 1);
+}
+
+#[tokio::test]
+async fn settlements_that_do_not_reach_the_broker_are_said_until_they_do() {
+    let sqs = SqsEndpoint::start().await;
+    let url = sqs.queue("orders").create();
+    send(&client(&sqs), &url, None, 0..1).await;
+    let source = opened(builder(&sqs, &url), 5).await;
+    let rule = sqs.faults().on(Action::DeleteMessageBatch);
+    rule.always(Fault::AccessDenied);
+    ack(&source, receive_one(&source).await).await;
+    until("it says so", || {
+        let why = source.unready().unwrap_or_default();
+        why.starts_with("settle aws_sqs:orders: ")
+    })
+    .await;
+    sqs.faults().clear();
+    until("it is deleted", || depth(&sqs, "orders") == (0, 0)).await;
+    until("all is well", || source.unready().is_none()).await;
+}
+
+/// Panics the first time that it is asked about a span of each name.
+#[derive(Clone, Debug, Default)]
+struct PanicsAtFirst(Arc<Mutex<BTreeSet<String>>>);
+
+impl ShouldSample for PanicsAtFirst {
+    fn should_sample(
+        &self,
+        _: Option<&Context>,
+        _: TraceId,
+        name: &str,
+        _: &SpanKind,
+        _: &[KeyValue],
+        _: &[Link],
+    ) -> SamplingResult {
+        let first = self.0.lock().unwrap().insert(name.to_owned());
+        assert!(!first, "a panic of this test");
+        SamplingResult {
+            decision: SamplingDecision::Drop,
+            attributes: Vec::new(),
+            trace_state: TraceState::NONE,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_panics_is_one_that_failed() {
+    let sampler = PanicsAtFirst::default();
+    let sqs = SqsEndpoint::start().await;
+    let recorder = Recorder::with_sampler(sampler.clone());
+    let url = sqs.queue("orders").create();
+    send(&client(&sqs), &url, None, 0..2).await;
+    let instrumentation = recorder.builder().receive_spans(true).build();
+    let source = opened(builder(&sqs, &url).instrumentation(instrumentation), 5).await;
+    until("it says so", || {
+        let why = source.unready().unwrap_or_default();
+        why.starts_with("receive aws_sqs:orders: ")
+    })
+    .await;
+    sqs.advance(SECOND * 31);
+    ack(&source, receive_one(&source).await).await;
+    settle(&source, receive_one(&source).await, nack(Duration::ZERO)).await;
+    ack(&source, receive_one(&source).await).await;
+    until("both are deleted", || depth(&sqs, "orders") == (0, 0)).await;
+    assert_eq!(sampler.0.lock().unwrap().len(), 3, "{sampler:?}");
 }

@@ -1,6 +1,10 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use opentelemetry::baggage::BaggageExt;
+use opentelemetry::propagation::text_map_propagator::FieldIter;
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry::{Context, KeyValue};
 use tracehop::contract::{Attributes, Destination, Message, Server, System};
 use tracehop::telemetry::{MessageFacts, ProcessStart, Processed, Scope};
@@ -186,4 +190,50 @@ fn metrics_can_be_switched_off() {
     process(builder, &orders(), &created(7), &Message::default());
     assert_eq!(recorder.spans().len(), 1);
     assert!(recorder.metric("messaging.process.duration").is_empty());
+}
+
+#[test]
+fn what_the_user_plugged_in_fails_nothing_when_it_panics() {
+    #[derive(Debug)]
+    struct Panics;
+
+    impl TextMapPropagator for Panics {
+        fn inject_context(&self, _: &Context, _: &mut dyn Injector) {
+            panic!("a panic of this test");
+        }
+
+        fn extract_with_context(&self, _: &Context, _: &dyn Extractor) -> Context {
+            panic!("a panic of this test");
+        }
+
+        fn fields(&self) -> FieldIter<'_> {
+            FieldIter::new(&[])
+        }
+    }
+
+    let recorder = Recorder::new();
+    let builder = recorder
+        .builder()
+        .propagator(Panics)
+        .destination_template(|_| panic!("a panic of this test"))
+        .capture_headers(["tenant"], |_, _| panic!("a panic of this test"));
+    let message = Message::new("x").with_header("tenant", "acme");
+    process(builder, &orders(), &Context::new(), &message);
+    let span = recorder.span("process orders");
+    assert_eq!(attribute(&span, "tracehop.message.header.tenant"), None);
+
+    let instrumentation = recorder.builder().propagator(Panics).build();
+    let mut carrier = HashMap::<String, String>::new();
+    instrumentation.inject(&orders(), &created(7), &mut carrier);
+    let extracted = instrumentation.extract(&orders(), &carrier);
+    assert!(carrier.is_empty() && !extracted.span().span_context().is_valid());
+
+    let filtered = Recorder::new();
+    let panics = |_: &Destination| panic!("a panic of this test");
+    let builder = filtered.builder().destinations(panics);
+    process(builder, &orders(), &Context::new(), &message);
+    assert!(
+        filtered.spans().is_empty(),
+        "what it would let pass is not known"
+    );
 }

@@ -1,6 +1,9 @@
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use opentelemetry::Context;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -12,7 +15,7 @@ use super::receipt::{Answer, Change, Grant, Id};
 use super::requests::Requests;
 use super::shared::Shared;
 use super::state::{DeadLetter, Work};
-use crate::contract::{Delivery, Error, Lane};
+use crate::contract::{Delivery, Error, ErrorKind, Lane, Operation};
 use crate::telemetry::{
     MessageFacts, MessageLink, OperationError, Outcome, Puller, Receive, Started,
 };
@@ -40,8 +43,8 @@ enum Done {
         started: Instant,
         brought: Result<Vec<(Grant, Delivery<()>)>, Error>,
     },
-    Deleted(Vec<(Id, Answer)>),
-    Changed(Vec<(Change, Answer)>, Instant),
+    Deleted(Vec<(Id, Answer)>, Option<Error>),
+    Changed(Vec<(Change, Answer)>, Option<Error>, Instant),
     DeadLettered(Id, Option<Lane>, bool),
 }
 
@@ -79,16 +82,18 @@ impl Driver {
             Work::Poll(wait) => self.poll(wait, tasks),
             Work::Delete(deletes) => {
                 tasks.spawn(async move {
-                    let answers = requests.delete(&deletes).await;
+                    let answered = caught(requests.delete(&deletes)).await;
+                    let (answers, trouble) = answered.unwrap_or_else(|| failed(deletes.len()));
                     let ids = deletes.iter().map(|delete| delete.id);
-                    Done::Deleted(ids.zip(answers).collect())
+                    Done::Deleted(ids.zip(answers).collect(), trouble)
                 });
             }
             Work::Change(changes) => {
                 let sent = Instant::now();
                 tasks.spawn(async move {
-                    let answers = requests.change(&changes).await;
-                    Done::Changed(changes.into_iter().zip(answers).collect(), sent)
+                    let answered = caught(requests.change(&changes)).await;
+                    let (answers, trouble) = answered.unwrap_or_else(|| failed(changes.len()));
+                    Done::Changed(changes.into_iter().zip(answers).collect(), trouble, sent)
                 });
             }
             Work::DeadLetter(letter) => self.dead_letter(letter, tasks),
@@ -110,15 +115,23 @@ impl Driver {
         tasks.spawn(async move {
             let started = Instant::now();
             let clock = Started::now();
-            let answer = requests.receive(wait, attempt.as_deref()).await;
-            let brought = answer.map(|output| {
-                let messages = output.messages.unwrap_or_default();
-                messages
-                    .into_iter()
-                    .map(|message| reader.read(message))
-                    .collect::<Vec<_>>()
+            let polled = caught(async {
+                let answer = requests.receive(wait, attempt.as_deref()).await;
+                let brought = answer.map(|output| {
+                    let messages = output.messages.unwrap_or_default();
+                    messages
+                        .into_iter()
+                        .map(|message| reader.read(message))
+                        .collect::<Vec<_>>()
+                });
+                record(&reader, clock, brought.as_deref());
+                brought
             });
-            record(&reader, clock, brought.as_deref());
+            let brought = polled.await.unwrap_or_else(|| {
+                let (kind, detail) = (ErrorKind::Unavailable, "the receive panicked");
+                let destination = &reader.destination;
+                Err(Error::new(Operation::Receive, destination, kind, detail))
+            });
             Done::Polled {
                 attempt,
                 started,
@@ -132,7 +145,9 @@ impl Driver {
         let origin = Arc::clone(&self.reader.destination);
         tasks.spawn(async move {
             let arrived = match dead_letters {
-                Some(dead_letters) => dead_letters.send(&letter, &origin).await,
+                Some(dead_letters) => caught(dead_letters.send(&letter, &origin))
+                    .await
+                    .unwrap_or_default(),
                 None => false,
             };
             Done::DeadLettered(letter.id, letter.lane, arrived)
@@ -155,14 +170,35 @@ impl Driver {
                     state.poll_failed(error, now);
                 }
             },
-            Done::Deleted(answers) => state.deleted(&answers, now),
-            Done::Changed(answers, sent) => state.changed(&answers, sent, now),
+            Done::Deleted(answers, trouble) => {
+                state.settling(trouble);
+                state.deleted(&answers, now);
+            }
+            Done::Changed(answers, trouble, sent) => {
+                state.settling(trouble);
+                state.changed(&answers, sent, now);
+            }
             Done::DeadLettered(id, lane, arrived) => {
                 state.dead_lettered(id, lane.as_ref(), arrived, now);
             }
         }
         self.shared.announce(&state);
     }
+}
+
+/// What a request comes to; `None` where it panics, which what the user plugged into telemetry may
+/// do. The task must not go without a word: its answer is waited for.
+async fn caught<T>(request: impl Future<Output = T>) -> Option<T> {
+    let caught = AssertUnwindSafe(request).catch_unwind().await;
+    if caught.is_err() {
+        tracing::error!("a request to SQS panicked, and counts as failed");
+    }
+    caught.ok()
+}
+
+/// No entry of a request was answered.
+fn failed(count: usize) -> (Vec<Answer>, Option<Error>) {
+    (vec![Answer::Failed; count], None)
 }
 
 /// Tells telemetry of a receive.

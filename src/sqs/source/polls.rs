@@ -98,7 +98,9 @@ impl Polls {
         self.wanted = 1;
         self.tries += 1;
         self.pause = Some(now + retry::backoff(self.tries));
-        self.trouble = Some(error.to_string());
+        if self.trouble.replace(error.to_string()).is_none() {
+            tracing::warn!(%error, "receiving fails, and is tried again");
+        }
         if error.kind() != ErrorKind::NotFound {
             self.missing = None;
             return false;

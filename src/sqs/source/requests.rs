@@ -14,7 +14,7 @@ use opentelemetry::Context;
 
 use super::gather::BATCH;
 use super::receipt::{Answer, Change, Delete, Granted};
-use crate::contract::{Destination, Error, Operation, Result};
+use crate::contract::{Destination, Error, ErrorKind, Operation, Result};
 use crate::sqs::error;
 use crate::sqs::queue::QueueUrl;
 use crate::telemetry::{
@@ -58,8 +58,8 @@ impl Requests {
             .map_err(|error| self.failure(Operation::Receive, &error))
     }
 
-    /// Deletes up to ten.
-    pub(super) async fn delete(&self, deletes: &[Delete]) -> Vec<Answer> {
+    /// Deletes up to ten. Answers what became of each, and why none succeeded where that is so.
+    pub(super) async fn delete(&self, deletes: &[Delete]) -> (Vec<Answer>, Option<Error>) {
         let entries = deletes.iter().enumerate().filter_map(|(index, delete)| {
             DeleteMessageBatchRequestEntry::builder()
                 .id(index.to_string())
@@ -85,13 +85,14 @@ impl Requests {
             Err(error) => Answers::none(deletes.len(), self.failure(Operation::Settle, &error)),
         };
         span.end(&answers.outcome(|_| true));
-        answers.into_vec()
+        answers.into_answer(&self.destination)
     }
 
     /// Changes the visibility of up to ten: heartbeats, of which no span tells, and settlements.
-    pub(super) async fn change(&self, changes: &[Change]) -> Vec<Answer> {
+    /// Answers like [`delete`](Self::delete).
+    pub(super) async fn change(&self, changes: &[Change]) -> (Vec<Answer>, Option<Error>) {
         if let [change] = changes {
-            return vec![self.change_one(change).await];
+            return self.change_one(change).await;
         }
         let entries = changes.iter().enumerate().filter_map(|(index, change)| {
             ChangeMessageVisibilityBatchRequestEntry::builder()
@@ -123,10 +124,10 @@ impl Requests {
         if let Some(span) = span {
             span.end(&answers.outcome(|index| !changes[index].extends));
         }
-        answers.into_vec()
+        answers.into_answer(&self.destination)
     }
 
-    async fn change_one(&self, change: &Change) -> Answer {
+    async fn change_one(&self, change: &Change) -> (Vec<Answer>, Option<Error>) {
         let request = self
             .calls
             .change_message_visibility()
@@ -142,7 +143,7 @@ impl Requests {
         if let Some(span) = span {
             span.end(&answers.outcome(|_| false));
         }
-        answers.into_vec().pop().unwrap_or(Answer::Failed)
+        answers.into_answer(&self.destination)
     }
 
     /// The span of a settlement: nobody's child, linked to its messages.
@@ -251,12 +252,25 @@ impl Answers {
         }
     }
 
-    fn into_vec(self) -> Vec<Answer> {
-        let answer = |code: Option<String>| match code {
+    /// What became of each entry, and why none succeeded where that is so. An entry whose lease
+    /// has ended is no trouble: the broker has answered it.
+    fn into_answer(self, destination: &Destination) -> (Vec<Answer>, Option<Error>) {
+        let answer = |code: &Option<String>| match code {
             None => Answer::Done,
-            Some(code) if error::ends_lease(&code) => Answer::Refused,
+            Some(code) if error::ends_lease(code) => Answer::Refused,
             Some(_) => Answer::Failed,
         };
-        self.entries.into_iter().map(answer).collect()
+        let answers: Vec<Answer> = self.entries.iter().map(answer).collect();
+        if answers.iter().any(|answer| *answer != Answer::Failed) {
+            return (answers, None);
+        }
+        let code = self.entries.into_iter().flatten().next();
+        let trouble = self.failure.or_else(|| {
+            let code = code?;
+            let detail = format!("every entry failed, the first with {code}");
+            let kind = ErrorKind::Unavailable;
+            Some(Error::new(Operation::Settle, destination, kind, detail).with_code(code))
+        });
+        (answers, trouble)
     }
 }

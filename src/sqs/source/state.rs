@@ -43,6 +43,8 @@ pub(super) struct State {
     polls: Polls,
     dead_letters: Vec<DeadLetter>,
     fatal: Option<Error>,
+    /// Why settlements do not reach the broker, where that is so.
+    unsettled: Option<String>,
     closing: bool,
     /// Until when the driver sleeps, unless it is woken.
     sleeps: Option<Instant>,
@@ -62,6 +64,7 @@ impl State {
             polls,
             dead_letters: Vec::new(),
             fatal: None,
+            unsettled: None,
             closing: false,
             sleeps: None,
         }
@@ -191,6 +194,14 @@ impl State {
             || self.may_poll() && self.polls.may_start(self.held(), self.ledger.len(), now)
     }
 
+    /// A request that settles or extends failed altogether, or did not.
+    pub(super) fn settling(&mut self, trouble: Option<Error>) {
+        if let (Some(error), None) = (&trouble, &self.unsettled) {
+            tracing::warn!(%error, "settling fails, and is tried again as long as the leases last");
+        }
+        self.unsettled = trouble.map(|error| error.to_string());
+    }
+
     /// Takes the answers to deletes.
     pub(super) fn deleted(&mut self, answers: &[(Id, Answer)], now: Instant) {
         for (id, answer) in answers {
@@ -246,9 +257,10 @@ impl State {
         !self.buffer.is_empty()
     }
 
-    /// Why no delivery comes just now.
+    /// Why no delivery comes just now, or soon will not: what is settled and does not reach the
+    /// broker takes up room.
     pub(super) fn trouble(&self) -> Option<&str> {
-        self.polls.trouble()
+        self.polls.trouble().or(self.unsettled.as_deref())
     }
 
     /// Whether the broker has confirmed every settlement and no receive is in flight.
