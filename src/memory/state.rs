@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::QueueOptions;
 use super::parts::{Fate, Faults, Handed, Stored};
-use crate::contract::{Lane, Lanes, LeaseKeeper, Message};
+use crate::contract::{Lane, Lanes, LeaseKeeper, Message, later};
 
 /// What one queue holds. Every change happens under one lock and at one time, given as `now`.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl State {
             attempts: 0,
         };
         match delay {
-            Some(delay) if !delay.is_zero() => self.appear(now + delay, stored),
+            Some(delay) if !delay.is_zero() => self.appear(later(now, delay), stored),
             _ => self.wait(stored),
         }
         id
@@ -237,7 +237,7 @@ impl State {
     }
 
     fn expire_later(&mut self, tag: u64, now: Instant) {
-        let due = now + self.options.visibility;
+        let due = later(now, self.options.visibility);
         if let Some(out) = self.out.get_mut(&tag)
             && !std::mem::replace(&mut out.returning, true)
         {
@@ -266,7 +266,7 @@ impl State {
             }
             Fate::AsItWas => Duration::ZERO,
         };
-        let due = (!delay.is_zero()).then(|| now + delay);
+        let due = (!delay.is_zero()).then(|| later(now, delay));
         match stored.lane.clone() {
             Some(lane) => self.leave_lane(Some(&lane), Some(stored), due, now),
             None => match due {

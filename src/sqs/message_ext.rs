@@ -1,4 +1,3 @@
-use std::any::Any;
 use std::fmt::Display;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -58,7 +57,7 @@ impl MessageExt for Message {
         let error = match &outcome {
             Ok(Ok(_)) => None,
             Ok(Err(error)) => Some(OperationError::other(error.to_string())),
-            Err(panic) => Some(OperationError::panic(words(panic.as_ref()))),
+            Err(panic) => Some(OperationError::panicked(panic.as_ref())),
         };
         span.end(&Processed {
             error,
@@ -83,11 +82,4 @@ fn start(queue: &SqsQueue, message: &Message) -> ProcessSpan {
         facts: receive::facts(message, &carrier),
         scope: Scope::Caller(&Context::current()),
     })
-}
-
-/// What a panic said.
-fn words(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("the handler panicked")
 }

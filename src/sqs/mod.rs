@@ -2,6 +2,7 @@
 //! own, and a source and a sink for workers.
 
 mod binary;
+mod caught;
 mod client;
 mod entry;
 mod error;

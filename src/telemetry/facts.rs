@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::time::SystemTime;
@@ -207,9 +208,12 @@ impl<'a> OperationError<'a> {
         Self::new("timeout", "the handler ran out of its time")
     }
 
-    /// A handler panicked: `panic`.
-    pub fn panic(description: impl Into<Cow<'a, str>>) -> Self {
-        Self::new("panic", description)
+    /// A handler panicked, with what `catch_unwind` caught of it: `panic`, in the panic's words
+    /// where it has any.
+    pub fn panicked(payload: &'a (dyn Any + Send)) -> Self {
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        Self::new("panic", text.unwrap_or("the handler panicked"))
     }
 
     /// The lease of the delivery was lost under its handler: `lease_lost`.

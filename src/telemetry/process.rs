@@ -7,7 +7,7 @@ use tracehop_propagation::{Deferred, ReceivedBaggage, XRayLineage};
 
 use super::facts::{MessageFacts, MessageLink, OperationError, saturating};
 use super::instrumentation::Instrumentation;
-use super::links::{creation_links, creations, link};
+use super::links::{MOST_LINKS, creation_links, creations, link};
 use super::names::{self, LinkType, Op};
 use super::options::Correlation;
 use super::span::{Live, Start};
@@ -162,7 +162,8 @@ pub struct ProcessSpan {
 }
 
 impl ProcessSpan {
-    fn new(live: Live, parent: &Context, links: Vec<(SpanContext, LinkType)>) -> Self {
+    fn new(live: Live, parent: &Context, mut links: Vec<(SpanContext, LinkType)>) -> Self {
+        links.truncate(MOST_LINKS);
         let trace = if live.has_span() {
             let parent = parent.span().span_context().clone();
             Trace {

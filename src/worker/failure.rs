@@ -3,6 +3,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use crate::telemetry::OperationError;
+
 /// Why a handler did not succeed, and what is to become of the message.
 ///
 /// Any error becomes one through `?`, and the message then comes again with backoff. An error
@@ -83,16 +85,14 @@ impl Failure {
     }
 
     pub(super) fn timed_out(after: Duration) -> Self {
-        Self::new(format!("not done after {after:?}")).with_type("timeout")
+        let timeout = OperationError::timeout();
+        Self::new(format!("not done after {after:?}")).with_type(timeout.error_type().to_owned())
     }
 
     /// From what `catch_unwind` caught: the text of the panic, where it has one.
     pub(super) fn panicked(payload: &(dyn std::any::Any + Send)) -> Self {
-        let text = payload
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        Self::new(text.unwrap_or("the handler panicked").to_owned()).with_type("panic")
+        let panic = OperationError::panicked(payload);
+        Self::new(panic.description().to_owned()).with_type(panic.error_type().to_owned())
     }
 
     /// The same verdict once more, for another message of the same batch.

@@ -4,6 +4,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use crate::contract::later;
+
 /// What receiving passes through: closed, the worker takes no further deliveries, and the
 /// handlers that run go on. Clones are the same gate.
 ///
@@ -48,7 +50,7 @@ impl Gate {
 
     /// Closes the gate for a time; a longer closure that is under way stays.
     pub fn pause_for(&self, time: Duration) {
-        let until = Instant::now() + time;
+        let until = later(Instant::now(), time);
         self.0
             .send_modify(|state| state.closed_until = state.closed_until.max(Some(until)));
     }

@@ -14,7 +14,7 @@ use super::engine::Engine;
 use super::handle::{Stage, Status};
 use super::work::Work;
 use crate::contract::{
-    Capacity, Delivery, Error, ErrorKind, Operation, Result, Settlement, Source,
+    Capacity, Delivery, Error, ErrorKind, Operation, Result, Settlement, Source, later,
 };
 
 /// How a drain went.
@@ -176,7 +176,7 @@ impl<S: Source, W: Work> Run<S, W> {
         most: usize,
     ) -> Vec<Delivery<S::Receipt>> {
         let linger = self.engine.work.linger();
-        let end = Instant::now() + linger;
+        let end = later(Instant::now(), linger);
         while deliveries.len() < most && !linger.is_zero() {
             let more = tokio::select! {
                 biased;
@@ -210,7 +210,7 @@ impl<S: Source, W: Work> Run<S, W> {
 
     async fn drain(&mut self) -> Drained {
         let status = Arc::clone(&self.engine.status);
-        let deadline = Instant::now() + self.drain;
+        let deadline = later(Instant::now(), self.drain);
         let flush = (self.drain / 10).min(Duration::from_secs(2));
         let in_hand = status.in_flight();
         if timeout_at(deadline - flush, self.all_done()).await.is_err() {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test target uses the brokers that it needs")]
 
+pub(crate) mod panics;
+
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 
 /// The endpoint of a running LocalStack, from `TRACEHOP_LOCALSTACK_URL`.

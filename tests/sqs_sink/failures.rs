@@ -1,8 +1,10 @@
 //! What goes wrong on the way.
 
 use tracehop::contract::{ErrorKind, Message, Sink, SinkExt};
+use tracehop::testing::Recorder;
 use tracehop::testing::sqs::{Action, Fault, SqsEndpoint};
 
+use crate::common::panics::PanicsAtFirst;
 use crate::support::{batches, builder, client, received};
 
 fn three() -> [Message; 3] {
@@ -84,4 +86,29 @@ async fn a_missing_queue_is_an_error_that_names_it() {
         error.to_string().starts_with("send aws_sqs:nowhere: "),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_request_that_panics_fails_its_messages_and_the_sink_goes_on() {
+    for gather in [true, false] {
+        let sampler = PanicsAtFirst::default();
+        let sqs = SqsEndpoint::start().await;
+        let recorder = Recorder::with_sampler(sampler.clone());
+        let url = sqs.queue("orders.fifo").create();
+        let sink = builder(&sqs, &url)
+            .gather(gather)
+            .max_requests(1)
+            .instrumentation(recorder.builder().create_spans(false).build())
+            .build()
+            .unwrap();
+        let order = |id: &'static str| {
+            let mut message = Message::new(id).with_group("g");
+            message.dedup_id = Some(id.into());
+            message
+        };
+        let error = sink.send(order("first")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+        sink.send(order("second")).await.unwrap();
+        assert_eq!(sampler.count(), 1, "{sampler:?}");
+    }
 }

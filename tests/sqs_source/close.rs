@@ -132,3 +132,24 @@ async fn a_source_that_was_never_opened_closes_and_hands_out_nothing() {
     );
     close(&source).await;
 }
+
+#[tokio::test]
+async fn settings_without_bounds_are_no_trouble() {
+    let sqs = SqsEndpoint::start().await;
+    let url = sqs.queue("orders").create();
+    send(&client(&sqs), &url, None, 0..25).await;
+    let unbounded = builder(&sqs, &url)
+        .linger(Duration::MAX)
+        .prefetch(usize::MAX)
+        .max_receives(usize::MAX);
+    let source = opened(unbounded, usize::MAX).await;
+    let mut handled = 0;
+    while handled < 25 {
+        for delivery in receive(&source, usize::MAX).await {
+            ack(&source, delivery).await;
+            handled += 1;
+        }
+    }
+    close(&source).await;
+    assert_eq!(depth(&sqs, "orders"), (0, 0));
+}

@@ -1,16 +1,12 @@
 //! Settlements, and failures on their way.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use opentelemetry::trace::{Link, SpanKind, TraceId, TraceState};
-use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use tracehop::contract::{Settlement, Source as _};
 use tracehop::testing::Recorder;
 use tracehop::testing::sqs::{Action, Fault, SqsEndpoint};
 
+use crate::common::panics::PanicsAtFirst;
 use crate::support::{
     SECOND, ack, builder, client, depth, nack, nothing_comes, opened, receive, receive_one, send,
     settle, until,
@@ -145,30 +141,6 @@ async fn settlements_that_do_not_reach_the_broker_are_said_until_they_do() {
     until("all is well", || source.unready().is_none()).await;
 }
 
-/// Panics the first time that it is asked about a span of each name.
-#[derive(Clone, Debug, Default)]
-struct PanicsAtFirst(Arc<Mutex<BTreeSet<String>>>);
-
-impl ShouldSample for PanicsAtFirst {
-    fn should_sample(
-        &self,
-        _: Option<&Context>,
-        _: TraceId,
-        name: &str,
-        _: &SpanKind,
-        _: &[KeyValue],
-        _: &[Link],
-    ) -> SamplingResult {
-        let first = self.0.lock().unwrap().insert(name.to_owned());
-        assert!(!first, "a panic of this test");
-        SamplingResult {
-            decision: SamplingDecision::Drop,
-            attributes: Vec::new(),
-            trace_state: TraceState::NONE,
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_request_that_panics_is_one_that_failed() {
     let sampler = PanicsAtFirst::default();
@@ -188,5 +160,5 @@ async fn a_request_that_panics_is_one_that_failed() {
     settle(&source, receive_one(&source).await, nack(Duration::ZERO)).await;
     ack(&source, receive_one(&source).await).await;
     until("both are deleted", || depth(&sqs, "orders") == (0, 0)).await;
-    assert_eq!(sampler.0.lock().unwrap().len(), 3, "{sampler:?}");
+    assert_eq!(sampler.count(), 3, "{sampler:?}");
 }

@@ -282,6 +282,7 @@ fn links_beyond_128_are_counted() {
     let contexts: Vec<_> = (1..=131).map(created).collect();
     let messages: Vec<_> = contexts.iter().map(MessageLink::new).collect();
     let batch = recorder.instrumentation().process_batch(&queue, &messages);
+    assert_eq!(batch.trace().links.len(), 128);
     batch.end(&Processed::default());
     let span = recorder.span("process orders");
     assert_eq!(span.links.len(), 128);

@@ -176,3 +176,34 @@ async fn a_run_that_is_sent_to_another_task_is_still_a_worker() {
     drop(stop);
     running.await.unwrap().unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn times_without_end_are_no_trouble() {
+    let bench = Bench::with(&["again", "done"]).await;
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let listed = Arc::clone(&seen);
+    let work = move |batch: Batch| {
+        for item in &batch {
+            listed.lock().unwrap().push(item.text().unwrap().to_owned());
+            if item.text() == Some("again") {
+                item.fail(Failure::retry_after(Duration::MAX));
+            }
+        }
+        async { Ok(()) }
+    };
+    let gate = tracehop::worker::Gate::new();
+    let worker = bench
+        .worker(Batches::of(2, work).linger(Duration::MAX))
+        .gate(gate.clone())
+        .timeout(Duration::MAX)
+        .backoff(Backoff::new(Duration::MAX, Duration::MAX))
+        .drain(Duration::MAX);
+    let shutdown = async {
+        while seen.lock().unwrap().len() < 2 {
+            sleep(SECOND).await;
+        }
+        gate.pause_for(Duration::MAX);
+    };
+    let drained = worker.run_until(shutdown).await.unwrap();
+    assert!(drained.complete().is_ok() && !gate.is_open());
+}

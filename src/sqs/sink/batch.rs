@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::contract::{Lane, Lanes};
+use crate::contract::{Lane, Lanes, later};
 
 /// What a batch of several holds at most, in bytes. SQS allows 1 MiB since 2025; queues and
 /// servers that do not are served too, and a batch of more would cost no less, for each 64 KiB is
@@ -100,7 +100,7 @@ impl<T> Batches<T> {
 
     /// From when on there is a batch.
     pub(super) fn due(&self) -> Option<Instant> {
-        Some(self.since? + self.linger)
+        Some(later(self.since?, self.linger))
     }
 }
 

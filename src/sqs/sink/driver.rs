@@ -10,7 +10,8 @@ use super::builder::Settings;
 use super::groups::{Groups, Guarded, Stop};
 use super::outgoing::Pending;
 use super::request::{Outcomes, Requests};
-use crate::contract::{Error, ErrorKind, Operation, Result, Sent};
+use crate::contract::{Error, ErrorKind, Lane, Operation, Result, Sent};
+use crate::sqs::caught::caught;
 use crate::sqs::retry;
 use crate::sqs::source::gather::BATCH;
 use crate::telemetry::{MessageFacts, Outcome};
@@ -35,6 +36,9 @@ pub(super) struct Driver {
 
 enum Done {
     Sent(Vec<Outcomes>),
+    /// The request panicked. Whoever waits for its messages is told by their end; these are their
+    /// lanes.
+    Lost(Vec<Lane>),
     /// An entry has waited long enough to be sent again.
     Again(Box<Pending>),
 }
@@ -113,11 +117,16 @@ impl Driver {
             self.flying += 1;
             let requests = self.requests.clone();
             let alone = (!self.gather).then(|| batch.pop()).flatten();
+            let waiting = alone.iter().chain(&batch);
+            let lanes = waiting.filter_map(|pending| pending.lane.clone()).collect();
             self.tasks.spawn(async move {
-                Done::Sent(match alone {
-                    Some(pending) => vec![requests.send_one(pending).await],
-                    None => requests.send_batch(batch).await,
-                })
+                let sent = caught(async {
+                    match alone {
+                        Some(pending) => vec![requests.send_one(pending).await],
+                        None => requests.send_batch(batch).await,
+                    }
+                });
+                sent.await.map_or(Done::Lost(lanes), Done::Sent)
             });
         }
     }
@@ -127,6 +136,12 @@ impl Driver {
             Done::Again(pending) => {
                 let lane = pending.lane.clone();
                 self.batches.again(lane.as_ref(), pending.bytes(), *pending);
+            }
+            Done::Lost(lanes) => {
+                self.flying -= 1;
+                for lane in lanes {
+                    self.batches.settled(&lane);
+                }
             }
             Done::Sent(outcomes) => {
                 self.flying -= 1;

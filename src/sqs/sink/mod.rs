@@ -77,7 +77,7 @@ impl SqsSink {
     }
 
     fn closed(&self) -> Error {
-        let detail = "the sink's task has ended";
+        let detail = "the sink's task has ended, or its request panicked";
         Error::new(
             Operation::Send,
             &self.destination,

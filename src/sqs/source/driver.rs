@@ -1,9 +1,6 @@
-use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use opentelemetry::Context;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -16,6 +13,7 @@ use super::requests::Requests;
 use super::shared::Shared;
 use super::state::{DeadLetter, Work};
 use crate::contract::{Delivery, Error, ErrorKind, Lane, Operation};
+use crate::sqs::caught::caught;
 use crate::telemetry::{
     MessageFacts, MessageLink, OperationError, Outcome, Puller, Receive, Started,
 };
@@ -184,16 +182,6 @@ impl Driver {
         }
         self.shared.announce(&state);
     }
-}
-
-/// What a request comes to; `None` where it panics, which what the user plugged into telemetry may
-/// do. The task must not go without a word: its answer is waited for.
-async fn caught<T>(request: impl Future<Output = T>) -> Option<T> {
-    let caught = AssertUnwindSafe(request).catch_unwind().await;
-    if caught.is_err() {
-        tracing::error!("a request to SQS panicked, and counts as failed");
-    }
-    caught.ok()
 }
 
 /// No entry of a request was answered.

@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::contract::later;
+
 /// The most entries that SQS takes in one batch request (API version 2012-11-05).
 pub(in crate::sqs) const BATCH: usize = 10;
 
@@ -47,7 +49,7 @@ impl<T> Gatherer<T> {
         Some(if self.queue.len() >= BATCH {
             since
         } else {
-            since + self.linger
+            later(since, self.linger)
         })
     }
 }

@@ -43,7 +43,7 @@ pub(super) enum Wait {
 impl Polls {
     pub(super) fn new(capacity: Capacity, prefetch: usize, most: usize) -> Self {
         Self {
-            room: capacity.slots.max(1) + prefetch.max(BATCH),
+            room: capacity.slots.max(1).saturating_add(prefetch.max(BATCH)),
             most: most.max(1),
             wanted: 1,
             flying: 0,
@@ -59,7 +59,7 @@ impl Polls {
     pub(super) fn may_start(&self, held: usize, entries: usize, now: Instant) -> bool {
         self.flying < self.wanted
             && held + (self.flying + 1) * BATCH <= self.room
-            && entries < self.room + UNCONFIRMED
+            && entries < self.room.saturating_add(UNCONFIRMED)
             && self.pause.is_none_or(|pause| pause <= now)
     }
 
