@@ -9,28 +9,29 @@ use crate::contract::Destination;
 /// Stands in the parent context of a send whose message has lineage headers (`tracehop-*`) that
 /// were written for it. Without it they are of the message in hand, and stale.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct FreshLineage;
+pub struct FreshLineage;
 
 /// Where a dead letter comes from.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Lineage<'a> {
-    pub(crate) origin: &'a Destination,
+pub struct Lineage<'a> {
+    /// What it was read from.
+    pub origin: &'a Destination,
     /// How many attempts it had.
-    pub(crate) attempt: u32,
+    pub attempt: u32,
     /// Why the last attempt failed. At most [`LONGEST_ERROR`] bytes of it are told.
-    pub(crate) error: &'a str,
+    pub error: &'a str,
     /// The context of the process span of the last attempt.
-    pub(crate) process: &'a Context,
+    pub process: &'a Context,
 }
 
 const LONGEST_ERROR: usize = 256;
 
 /// The process span of the attempt before, as a `traceparent`.
-pub(crate) const PREVIOUS: &str = "tracehop-previous";
+pub const PREVIOUS: &str = "tracehop-previous";
 
 impl Lineage<'_> {
     /// The headers, each with what it is set to; one without a value is to be removed.
-    pub(crate) fn headers(&self) -> [(&'static str, Option<String>); 4] {
+    pub fn headers(&self) -> [(&'static str, Option<String>); 4] {
         let error = &self.error[..self.error.floor_char_boundary(LONGEST_ERROR)];
         [
             ("tracehop-origin", Some(self.origin.to_string())),
@@ -42,6 +43,6 @@ impl Lineage<'_> {
 }
 
 /// Reads the header [`PREVIOUS`]; `None` where it is malformed.
-pub(crate) fn previous(header: &str) -> Option<SpanContext> {
+pub fn previous(header: &str) -> Option<SpanContext> {
     parse_traceparent(header)
 }

@@ -21,7 +21,7 @@ mod span;
 
 pub use facts::{MessageFacts, MessageLink, OperationError};
 pub use instrumentation::{InFlight, Instrumentation, queue_time};
-pub(crate) use lineage::{FreshLineage, Lineage, PREVIOUS, previous};
+pub use lineage::{FreshLineage, Lineage, PREVIOUS, previous};
 #[cfg(feature = "setup")]
 pub(crate) use metrics::observe_dropped_spans;
 pub use names::{ClientOperation, LinkType};

@@ -117,7 +117,7 @@ async fn what_reads_a_dead_letter_links_to_the_attempt_that_rejected_it() {
     let links = recorder.span("process dead").links;
     let linked: Vec<_> = links
         .iter()
-        .map(|link| (link.span_context.span_id(), link.attributes[0].to_owned()))
+        .map(|link| (link.span_context.span_id(), link.attributes[0].clone()))
         .collect();
     let previous = KeyValue::new("tracehop.link.type", "previous_attempt");
     assert_eq!(
