@@ -18,12 +18,13 @@ pub struct Lineage<'a> {
     pub origin: &'a Destination,
     /// How many attempts it had.
     pub attempt: u32,
-    /// Why the last attempt failed. At most [`LONGEST_ERROR`] bytes of it are told.
+    /// Why the last attempt failed. At most 256 bytes of it are told.
     pub error: &'a str,
     /// The context of the process span of the last attempt.
     pub process: &'a Context,
 }
 
+/// In bytes.
 const LONGEST_ERROR: usize = 256;
 
 /// The process span of the attempt before, as a `traceparent`.
