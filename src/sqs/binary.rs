@@ -1,5 +1,6 @@
 use aws_smithy_types::base64;
 use bytes::Bytes;
+use tracehop_sqs::refused_character;
 
 use crate::contract::{Message, Value};
 
@@ -35,7 +36,7 @@ impl Obstacle {
         }
         match std::str::from_utf8(payload) {
             Err(_) => Some(Self::NotText),
-            Ok(text) => refused(text).map(Self::Character),
+            Ok(text) => refused_character(text).map(Self::Character),
         }
     }
 
@@ -65,15 +66,6 @@ impl Obstacle {
             }
         }
     }
-}
-
-/// The first character of `text` that SQS refuses in bodies and values.
-pub(super) fn refused(text: &str) -> Option<char> {
-    // Nearly all of a text is at or above the space, and below the surrogates' end.
-    text.chars().find(|&character| {
-        (character < ' ' && !matches!(character, '\t' | '\n' | '\r'))
-            || matches!(character, '\u{FFFE}' | '\u{FFFF}')
-    })
 }
 
 /// Undoes [`Obstacle::encode`], and takes the header off. A body that is not what the header says

@@ -6,6 +6,7 @@ use aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use bytes::Bytes;
+use tracehop_sqs::{is_valid_name, refused_character};
 
 use super::binary::{self, Obstacle};
 use crate::contract::{Destination, Error, ErrorKind, Message, Operation, Result, Value};
@@ -134,23 +135,13 @@ fn attribute_name(name: &[u8]) -> Result<&str, String> {
     let shown = || String::from_utf8_lossy(name).into_owned();
     let refused = || format!("header {}: SQS has no attribute of that name", shown());
     let name = std::str::from_utf8(name).map_err(|_| refused())?;
-    let lower = name.to_ascii_lowercase();
-    let allowed = (1..=256).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
-        && !name.starts_with('.')
-        && !name.ends_with('.')
-        && !name.contains("..")
-        && !lower.starts_with("aws.")
-        && !lower.starts_with("amazon.");
-    allowed.then_some(name).ok_or_else(refused)
+    is_valid_name(name).then_some(name).ok_or_else(refused)
 }
 
 /// A header in the data types of SQS: String, Number and Binary, and labels of ours behind them
 /// for what only other brokers tell apart.
 fn attribute(value: &Value) -> Result<MessageAttributeValue, String> {
-    let text = |kind: &str, text: String| match binary::refused(&text) {
+    let text = |kind: &str, text: String| match refused_character(&text) {
         _ if text.is_empty() => Err("SQS refuses an empty value".to_owned()),
         Some(refused) => Err(format!(
             "SQS refuses the character U+{:04X}",

@@ -8,6 +8,7 @@ use tracehop_propagation::{XRay, xray_header};
 use crate::attributes::SystemAttributes;
 use crate::{
     Attributes, Budget,
+    accepted::{is_valid_name, refused_character},
     attributes::{Map, TraceHeader},
     fit::{Field, Fitted, Room, fit, is_lineage},
 };
@@ -182,7 +183,7 @@ impl Injector for HeaderInjector<'_> {
         }
         let reason = match self.mode {
             Mode::Refuse => Some(DropReason::Unsupported),
-            _ if !is_valid_name(key) || !value.chars().all(is_valid_character) => {
+            _ if !is_valid_name(key) || refused_character(&value).is_some() => {
                 Some(DropReason::Invalid)
             }
             _ => None,
@@ -257,26 +258,4 @@ impl DropReason {
             Self::Unsupported => "unsupported",
         }
     }
-}
-
-/// Amazon SQS developer guide, "message attribute components"; SNS has the same rules.
-fn is_valid_name(name: &str) -> bool {
-    let lower = name
-        .get(..7.min(name.len()))
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    matches!(name.len(), 1..=256)
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
-        && !name.starts_with('.')
-        && !name.ends_with('.')
-        && !name.contains("..")
-        && !lower.starts_with("aws.")
-        && !lower.starts_with("amazon.")
-}
-
-/// The characters that SQS takes: those of XML 1.0.
-fn is_valid_character(character: char) -> bool {
-    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }

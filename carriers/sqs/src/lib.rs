@@ -21,6 +21,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod accepted;
 mod attributes;
 mod budget;
 mod extractor;
@@ -30,6 +31,7 @@ mod outgoing;
 
 use opentelemetry::{Context, propagation::TextMapPropagator};
 
+pub use accepted::{is_valid_name, refused_character};
 pub use attributes::Attributes;
 pub use budget::{BatchBudget, Budget};
 pub use extractor::HeaderExtractor;

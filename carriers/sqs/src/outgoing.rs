@@ -138,11 +138,7 @@ mod sns {
             let refuses = self.phone_number.is_some() || is_json(self.message_structure());
             let injector =
                 HeaderInjector::new(propagator, &mut self.message_attributes, body, budget);
-            if refuses {
-                injector.refusing()
-            } else {
-                injector
-            }
+            refusing_if(refuses, injector)
         }
 
         fn extractor(&self) -> HeaderExtractor<'_> {
@@ -168,11 +164,7 @@ mod sns {
             let refuses = is_json(self.message_structure());
             let injector =
                 HeaderInjector::new(propagator, &mut self.message_attributes, body, budget);
-            if refuses {
-                injector.refusing()
-            } else {
-                injector
-            }
+            refusing_if(refuses, injector)
         }
 
         fn extractor(&self) -> HeaderExtractor<'_> {
@@ -189,6 +181,14 @@ mod sns {
 
     fn body(message: Option<&str>, subject: Option<&str>) -> usize {
         message.map_or(0, str::len) + subject.map_or(0, str::len)
+    }
+
+    fn refusing_if(refuses: bool, injector: HeaderInjector<'_>) -> HeaderInjector<'_> {
+        if refuses {
+            injector.refusing()
+        } else {
+            injector
+        }
     }
 
     /// A message with one body a protocol has no place for attributes that all of them share.
