@@ -133,10 +133,10 @@ impl<R> Delivery<R> {
         }
     }
 
-    /// The same delivery with another receipt, for a source that makes receipts only when it hands
-    /// over.
-    pub fn with_receipt<S>(self, receipt: S) -> Delivery<S> {
-        Delivery {
+    /// The same delivery with another receipt, and the receipt that it had: a source may make
+    /// receipts only when it hands over, and a worker keeps them from handlers.
+    pub fn with_receipt<S>(self, receipt: S) -> (Delivery<S>, R) {
+        let delivery = Delivery {
             message: self.message,
             destination: self.destination,
             context: self.context,
@@ -146,7 +146,8 @@ impl<R> Delivery<R> {
             received_at: self.received_at,
             attributes: self.attributes,
             receipt,
-        }
+        };
+        (delivery, self.receipt)
     }
 }
 

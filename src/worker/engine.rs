@@ -50,8 +50,10 @@ impl<S: Source, W: Work> Engine<S, W> {
             .iter()
             .map(|delivery| self.rules.instrumentation.in_flight(&delivery.destination))
             .collect();
-        let (receipts, deliveries): (Vec<_>, Vec<_>) =
-            deliveries.into_iter().map(without_receipt).unzip();
+        let (deliveries, receipts): (Vec<_>, Vec<_>) = deliveries
+            .into_iter()
+            .map(|delivery| delivery.with_receipt(()))
+            .unzip();
         let Worked { handled, batch } = self.work.work(deliveries, &self.rules).await;
 
         let mut stopped = Stopped::default();
@@ -231,30 +233,4 @@ fn error(handled: &Handled) -> Option<OperationError<'static>> {
         Ended::LeaseLost => Some(OperationError::lease_lost()),
         Ended::Aborted => Some(OperationError::cancelled()),
     }
-}
-
-fn without_receipt<R>(delivery: Delivery<R>) -> (R, Delivery<()>) {
-    let Delivery {
-        message,
-        destination,
-        context,
-        lane,
-        lease,
-        attempt,
-        received_at,
-        attributes,
-        receipt,
-    } = delivery;
-    let rest = Delivery {
-        message,
-        destination,
-        context,
-        lane,
-        lease,
-        attempt,
-        received_at,
-        attributes,
-        receipt: (),
-    };
-    (receipt, rest)
 }

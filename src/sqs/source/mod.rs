@@ -158,12 +158,12 @@ impl SqsReceipt {
     /// Hands over with a receipt what has had none in the buffer, where it would keep the source's
     /// state alive.
     fn hand_over(held: Held, shared: &Arc<Shared>) -> Delivery<Self> {
-        let lane = held.delivery.lane.clone();
-        held.delivery.with_receipt(Self {
+        let receipt = Self {
             id: held.id,
-            lane,
+            lane: held.delivery.lane.clone(),
             shared: Arc::downgrade(shared),
-        })
+        };
+        held.delivery.with_receipt(receipt).0
     }
 }
 
