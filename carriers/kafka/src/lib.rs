@@ -1,0 +1,1 @@
+//! Trace context and baggage on Kafka record headers.
