@@ -20,7 +20,8 @@ use crate::telemetry::{
 
 /// Polls, keeps leases alive and gets settlements to the broker: the only task that asks the
 /// [`State`] what to do. Each request is a task of its own, so that answers are read in parallel;
-/// dropping the driver aborts them.
+/// dropping the driver aborts them. Their futures are boxed, because a task moves its future about
+/// and the SDK's are some ten kilobytes.
 pub(super) struct Driver {
     pub(super) shared: Arc<Shared>,
     pub(super) requests: Requests,
@@ -79,20 +80,20 @@ impl Driver {
         match work {
             Work::Poll(wait) => self.poll(wait, tasks),
             Work::Delete(deletes) => {
-                tasks.spawn(async move {
+                tasks.spawn(Box::pin(async move {
                     let answered = caught(requests.delete(&deletes)).await;
                     let (answers, trouble) = answered.unwrap_or_else(|| failed(deletes.len()));
                     let ids = deletes.iter().map(|delete| delete.id);
                     Done::Deleted(ids.zip(answers).collect(), trouble)
-                });
+                }));
             }
             Work::Change(changes) => {
                 let sent = Instant::now();
-                tasks.spawn(async move {
+                tasks.spawn(Box::pin(async move {
                     let answered = caught(requests.change(&changes)).await;
                     let (answers, trouble) = answered.unwrap_or_else(|| failed(changes.len()));
                     Done::Changed(changes.into_iter().zip(answers).collect(), trouble, sent)
-                });
+                }));
             }
             Work::DeadLetter(letter) => self.dead_letter(letter, tasks),
         }
@@ -110,7 +111,7 @@ impl Driver {
             let fresh = || format!("{:032x}", fastrand::u128(..));
             self.repeats.pop().unwrap_or_else(fresh)
         });
-        tasks.spawn(async move {
+        tasks.spawn(Box::pin(async move {
             let started = Instant::now();
             let clock = Started::now();
             let polled = caught(async {
@@ -135,13 +136,13 @@ impl Driver {
                 started,
                 brought,
             }
-        });
+        }));
     }
 
     fn dead_letter(&self, letter: DeadLetter, tasks: &mut JoinSet<Done>) {
         let dead_letters = self.dead_letters.clone();
         let origin = Arc::clone(&self.reader.destination);
-        tasks.spawn(async move {
+        tasks.spawn(Box::pin(async move {
             let arrived = match dead_letters {
                 Some(dead_letters) => caught(dead_letters.send(&letter, &origin))
                     .await
@@ -149,7 +150,7 @@ impl Driver {
                 None => false,
             };
             Done::DeadLettered(letter.id, letter.lane, arrived)
-        });
+        }));
     }
 
     fn finish(&mut self, done: Option<Done>) {

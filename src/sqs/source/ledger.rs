@@ -4,16 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::entry::{Asked, Entry, Queue, Took};
 use super::gather::{BATCH, Gatherer};
 use super::receipt::{Answer, Change, DeadCopy, Delete, Ended, Grant, Id, Return, Stage};
-use crate::sqs::retry;
-
-/// How long SQS lets a message be invisible at most, counted from its receive
-/// (`ChangeMessageVisibility`, API version 2012-11-05).
-const LONGEST: Duration = Duration::from_hours(12);
-
-/// The shortest pause between two tries of an extension.
-const BREATH: Duration = Duration::from_millis(50);
 
 /// Every receipt from its receive until the broker confirmed its settlement or took it away.
 ///
@@ -34,31 +27,6 @@ pub(super) struct Ledger {
     ended: Vec<Ended>,
     last: u64,
     held: usize,
-}
-
-#[derive(Debug)]
-struct Entry {
-    grant: Grant,
-    stage: Stage,
-    visibility: Visibility,
-    /// The latest time at which the broker surely had not yet begun to count.
-    received: Instant,
-    /// Until when the lease is confirmed.
-    ends: Instant,
-    /// When to extend it.
-    beat: Instant,
-    /// When to try a failed settlement again.
-    retry: Option<Instant>,
-    tries: u32,
-    /// Under which time the agenda has it.
-    agenda: Instant,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Visibility {
-    Idle,
-    Queued,
-    Sent,
 }
 
 impl Ledger {
@@ -87,29 +55,13 @@ impl Ledger {
         self.held
     }
 
-    /// Enters a receipt of a receive that was sent at `started` and answered at `now`. The lease
-    /// is taken to run from `started`, because nobody knows when in between it began.
+    /// Enters a receipt of a receive that was sent at `started` and answered at `now`.
     pub(super) fn grant(&mut self, grant: Grant, started: Instant, now: Instant) -> Id {
         self.last += 1;
         let id = Id(self.last);
-        let ends = started + self.visibility;
-        let left = ends.saturating_duration_since(now);
-        let beat = (started + self.visibility / 2).max(now + left / 4);
-        self.entries.insert(
-            id,
-            Entry {
-                grant,
-                stage: Stage::Held,
-                visibility: Visibility::Idle,
-                received: started,
-                ends,
-                beat,
-                retry: None,
-                tries: 0,
-                agenda: beat,
-            },
-        );
-        self.agenda.insert((beat, id));
+        let entry = Entry::new(grant, started, self.visibility, now);
+        self.agenda.insert((entry.agenda, id));
+        self.entries.insert(id, entry);
         self.held += 1;
         id
     }
@@ -118,7 +70,7 @@ impl Ledger {
     pub(super) fn is_ours(&mut self, id: Id, now: Instant) -> bool {
         match self.entries.get(&id) {
             None => false,
-            Some(entry) if entry.ends <= now => {
+            Some(entry) if entry.has_ended(now) => {
                 self.end(id, true);
                 false
             }
@@ -169,20 +121,14 @@ impl Ledger {
                 self.agenda.pop_first();
                 continue;
             };
-            if entry.ends <= now {
+            if entry.has_ended(now) {
                 self.end(id, true);
                 continue;
             }
-            if entry.retry.is_some_and(|retry| retry <= now) {
-                entry.retry = None;
-                match entry.stage {
-                    Stage::Deleting => self.deletes.push(id, now),
-                    _ => self.queue_change(id, now),
-                }
-            } else if entry.beat <= now {
-                // The next look, unless an answer brings it forward.
-                entry.beat = entry.ends;
-                self.queue_change(id, now);
+            match entry.due(now) {
+                Some(Stage::Deleting) => self.deletes.push(id, now),
+                Some(_) => self.queue_change(id, now),
+                None => {}
             }
             self.reschedule(id);
         }
@@ -196,7 +142,7 @@ impl Ledger {
                 let Some(entry) = self.entries.get_mut(&id) else {
                     continue;
                 };
-                if entry.ends <= now {
+                if entry.has_ended(now) {
                     self.end(id, true);
                     continue;
                 }
@@ -213,7 +159,7 @@ impl Ledger {
     /// Heartbeats that are nearly due fill up the ten.
     pub(super) fn next_changes(&mut self, now: Instant, flush: bool) -> Option<Vec<Change>> {
         if let Some(id) = self.alone.pop() {
-            return match self.change(id, true, now) {
+            return match self.change(id, Queue::Alone, now) {
                 None => self.next_changes(now, flush),
                 Some(change) => Some(vec![change]),
             };
@@ -221,7 +167,10 @@ impl Ledger {
         let mut batch = Vec::new();
         while batch.is_empty() {
             let ids = self.changes.batch(now, flush)?;
-            batch.extend(ids.into_iter().filter_map(|id| self.change(id, false, now)));
+            batch.extend(
+                ids.into_iter()
+                    .filter_map(|id| self.change(id, Queue::Gathered, now)),
+            );
         }
         self.fill(&mut batch, now);
         Some(batch)
@@ -231,7 +180,12 @@ impl Ledger {
     pub(super) fn deleted(&mut self, id: Id, answer: &Answer, now: Instant) {
         match answer {
             Answer::Done | Answer::Refused => self.end(id, *answer == Answer::Refused),
-            Answer::Failed => self.retry(id, now),
+            Answer::Failed => {
+                if let Some(entry) = self.entries.get_mut(&id) {
+                    entry.retry_later(now);
+                    self.reschedule(id);
+                }
+            }
         }
     }
 
@@ -246,37 +200,10 @@ impl Ledger {
         let Some(entry) = self.entries.get_mut(&change.id) else {
             return;
         };
-        entry.visibility = Visibility::Idle;
-        if !change.extends {
-            match answer {
-                Answer::Done => self.end(change.id, false),
-                Answer::Refused => self.end(change.id, true),
-                Answer::Failed => self.retry(change.id, now),
-            }
-            return;
-        }
-        match answer {
-            Answer::Done => {
-                entry.tries = 0;
-                let lasts = Duration::from_secs(u64::from(change.seconds));
-                entry.ends = sent + lasts;
-                entry.beat = sent + lasts / 2;
-            }
-            // A settlement is recorded already: it goes on, and may be refused itself.
-            Answer::Refused if entry.stage != Stage::Held => entry.beat = entry.ends,
-            Answer::Refused => {
-                self.end(change.id, true);
-                return;
-            }
-            Answer::Failed => {
-                entry.tries += 1;
-                // Several tries must fit into what is left of the lease.
-                let left = entry.ends.saturating_duration_since(now);
-                entry.beat = now + retry::backoff(entry.tries).min(left / 4 + BREATH);
-            }
-        }
-        if !entry.stage.alive() {
-            self.queue_change(change.id, now);
+        match entry.took(change, answer, sent, now) {
+            Took::Over { lost } => return self.end(change.id, lost),
+            Took::Settles => self.queue_change(change.id, now),
+            Took::Goes => {}
         }
         self.reschedule(change.id);
     }
@@ -312,63 +239,29 @@ impl Ledger {
         if entry.stage == Stage::Held {
             self.held -= 1;
         }
-        entry.stage = stage;
-        entry.tries = 0;
+        entry.enter(stage);
         true
     }
 
-    /// Queues the one visibility request that the receipt may have; one that is in flight is
-    /// waited for, and its answer comes back here.
     fn queue_change(&mut self, id: Id, now: Instant) {
-        let Some(entry) = self.entries.get_mut(&id) else {
-            return;
-        };
-        let alone = matches!(entry.stage, Stage::Leaving { alone: true, .. });
-        match (entry.visibility, alone) {
-            (Visibility::Sent, _) | (Visibility::Queued, false) => {}
-            (Visibility::Idle, false) => {
-                entry.visibility = Visibility::Queued;
-                self.changes.push(id, now);
-            }
-            (Visibility::Idle | Visibility::Queued, true) => {
-                // A heartbeat of it that is still in the gatherer is passed over there.
-                entry.visibility = Visibility::Queued;
-                self.alone.push(id);
-            }
+        match self.entries.get_mut(&id).and_then(Entry::queue) {
+            Some(Queue::Gathered) => self.changes.push(id, now),
+            Some(Queue::Alone) => self.alone.push(id),
+            None => {}
         }
     }
 
-    /// What to ask for a receipt now, at the moment of sending, in a request of its own or not.
-    fn change(&mut self, id: Id, lonely: bool, now: Instant) -> Option<Change> {
+    /// What to ask for a receipt out of a queue, at the moment of sending.
+    fn change(&mut self, id: Id, queue: Queue, now: Instant) -> Option<Change> {
         let visibility = self.visibility;
-        let entry = self.entries.get_mut(&id)?;
-        let alone = matches!(entry.stage, Stage::Leaving { alone: true, .. });
-        if entry.visibility != Visibility::Queued || alone != lonely {
-            return None;
+        match self.entries.get_mut(&id)?.ask(id, queue, visibility, now) {
+            Asked::Change(change) => Some(change),
+            Asked::Nothing => None,
+            Asked::Ended => {
+                self.end(id, true);
+                None
+            }
         }
-        if entry.ends <= now {
-            self.end(id, true);
-            return None;
-        }
-        let left = (entry.received + LONGEST).saturating_duration_since(now);
-        let seconds = match entry.stage {
-            Stage::Leaving { seconds, .. } => Duration::from_secs(u64::from(seconds)).min(left),
-            _ => visibility.min(left),
-        }
-        .as_secs();
-        let extends = entry.stage.alive();
-        if extends && now + Duration::from_secs(seconds) <= entry.ends {
-            // The twelve hours are nearly over: there is no more to be had.
-            entry.visibility = Visibility::Idle;
-            return None;
-        }
-        entry.visibility = Visibility::Sent;
-        Some(Change {
-            id,
-            receipt: Arc::clone(&entry.grant.receipt),
-            seconds: u32::try_from(seconds).unwrap_or_default(),
-            extends,
-        })
     }
 
     fn fill(&mut self, batch: &mut Vec<Change>, now: Instant) {
@@ -379,29 +272,17 @@ impl Ledger {
             .range(..=(soon, Id(u64::MAX)))
             .map(|(_, id)| *id)
             .filter(|id| {
-                self.entries.get(id).is_some_and(|entry| {
-                    entry.stage.alive()
-                        && entry.visibility == Visibility::Idle
-                        && entry.beat <= soon
-                        && entry.beat < entry.ends
-                })
+                self.entries
+                    .get(id)
+                    .is_some_and(|entry| entry.beats_by(soon))
             })
             .take(room)
             .collect();
         for id in near {
             if let Some(entry) = self.entries.get_mut(&id) {
-                entry.visibility = Visibility::Queued;
-                entry.beat = entry.ends;
+                entry.beat_now();
             }
-            batch.extend(self.change(id, false, now));
-            self.reschedule(id);
-        }
-    }
-
-    fn retry(&mut self, id: Id, now: Instant) {
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.tries += 1;
-            entry.retry = Some(now + retry::backoff(entry.tries));
+            batch.extend(self.change(id, Queue::Gathered, now));
             self.reschedule(id);
         }
     }
@@ -410,16 +291,7 @@ impl Ledger {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        let beat = if entry.stage.alive() {
-            entry.beat
-        } else {
-            entry.ends
-        };
-        let at = [Some(beat), entry.retry, Some(entry.ends)]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(entry.ends);
+        let at = entry.next_look();
         if at != entry.agenda {
             self.agenda.remove(&(entry.agenda, id));
             self.agenda.insert((at, id));

@@ -4,6 +4,7 @@ mod builder;
 mod dead_letter;
 mod delivery;
 mod driver;
+mod entry;
 pub(super) mod gather;
 mod groups;
 mod ledger;
