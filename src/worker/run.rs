@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Gate;
 use super::engine::Engine;
@@ -88,21 +89,25 @@ impl<S: Source, W: Work> Run<S, W> {
             opened = self.engine.source.open(capacity) => opened?,
         }
         self.engine.status.enter(Stage::Running);
-        let ended = {
-            let stopping = self.stopping.clone();
-            let mut receiving = pin!(self.receive());
-            // The loop is told to stop, and not dropped: it may hold deliveries.
-            tokio::select! {
-                biased;
-                _ = shutdown => {
-                    stopping.cancel();
-                    receiving.await
-                }
-                ended = &mut receiving => ended,
+        let (engine, stopping) = (Arc::clone(&self.engine), self.stopping.clone());
+        // In a task, so that what it spawns starts on a thread that is awake: spawning from the
+        // thread that awaits the worker would wake another one for each message.
+        let mut receiving = AbortOnDropHandle::new(tokio::spawn(async move {
+            let ended = self.receive().await;
+            (self, ended)
+        }));
+        // The loop is told to stop, and not dropped: it may hold deliveries.
+        let received = tokio::select! {
+            biased;
+            _ = shutdown => {
+                stopping.cancel();
+                receiving.await
             }
+            received = &mut receiving => received,
         };
-        self.engine.status.enter(Stage::Draining);
-        let drained = self.drain().await;
+        let (mut run, ended) = received.map_err(|error| gone(error, &engine))?;
+        engine.status.enter(Stage::Draining);
+        let drained = run.drain().await;
         ended.map(|()| drained)
     }
 
@@ -252,9 +257,23 @@ impl<S: Source, W: Work> Run<S, W> {
     }
 }
 
+/// The receiving task did not return: a source that panics does so here too, and a runtime that
+/// shuts down has taken the source's own task with it.
+fn gone<S: Source, W>(error: JoinError, engine: &Engine<S, W>) -> Error {
+    match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Error::new(
+            Operation::Receive,
+            engine.source.destination(),
+            ErrorKind::Closed,
+            "the runtime shut down",
+        ),
+    }
+}
+
 /// Handlers' panics are caught where they run; what is left is a future that panics when it is
 /// dropped.
-fn told(done: std::result::Result<(), tokio::task::JoinError>) {
+fn told(done: std::result::Result<(), JoinError>) {
     if let Err(error) = done
         && error.is_panic()
     {
