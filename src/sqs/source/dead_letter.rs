@@ -10,7 +10,7 @@ use tracehop_propagation::Composite;
 use tracehop_sqs::{Budget, Outgoing};
 
 use super::open::Redrive;
-use super::state::DeadLetter;
+use super::work::DeadLetter;
 use crate::contract::{Destination, Error, ErrorKind, Operation, Result};
 use crate::sqs::SqsQueue;
 use crate::sqs::entry::{self, Rules};

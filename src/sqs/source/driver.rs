@@ -11,7 +11,7 @@ use super::polls::Wait;
 use super::receipt::{Answer, Change, Grant, Id};
 use super::requests::Requests;
 use super::shared::Shared;
-use super::state::{DeadLetter, Work};
+use super::work::{DeadLetter, Work};
 use crate::contract::{Delivery, Error, ErrorKind, Lane, Operation};
 use crate::sqs::caught::caught;
 use crate::telemetry::{

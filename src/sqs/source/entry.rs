@@ -195,7 +195,6 @@ impl Entry {
         self.visibility = Visibility::Idle;
         match (change.extends, answer) {
             (false, Answer::Done) => return Took::Over { lost: false },
-            (false, Answer::Refused) => return Took::Over { lost: true },
             (false, Answer::Failed) => {
                 self.retry_later(now);
                 return Took::Goes;
@@ -208,7 +207,7 @@ impl Entry {
             }
             // A settlement is recorded already: it goes on, and may be refused itself.
             (true, Answer::Refused) if self.stage != Stage::Held => self.beat = self.ends,
-            (true, Answer::Refused) => return Took::Over { lost: true },
+            (_, Answer::Refused) => return Took::Over { lost: true },
             (true, Answer::Failed) => {
                 self.tries += 1;
                 // Several tries must fit into what is left of the lease.

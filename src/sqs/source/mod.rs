@@ -14,6 +14,7 @@ mod receipt;
 mod requests;
 mod shared;
 mod state;
+mod work;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};

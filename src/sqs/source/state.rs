@@ -1,31 +1,13 @@
-use opentelemetry::Context;
+mod give_back;
+
 use tokio::time::Instant;
 
-use super::groups::{Groups, Member, Step};
+use super::groups::Groups;
 use super::ledger::Ledger;
 use super::polls::{Polls, Wait};
-use super::receipt::{Answer, Change, DeadCopy, Delete, Grant, Id, Return, Stage};
+use super::receipt::{Answer, Change, Grant, Id, Return};
+use super::work::{DeadLetter, Work};
 use crate::contract::{Delivery, Error, Lane, Lanes, Settled, Settlement};
-
-/// What the driver is to do.
-#[derive(Debug)]
-pub(super) enum Work {
-    Poll(Wait),
-    Delete(Vec<Delete>),
-    Change(Vec<Change>),
-    DeadLetter(DeadLetter),
-}
-
-/// A message for the dead-letter queue.
-#[derive(Debug)]
-pub(super) struct DeadLetter {
-    pub(super) id: Id,
-    pub(super) lane: Option<Lane>,
-    pub(super) copy: Box<DeadCopy>,
-    pub(super) reason: String,
-    /// Where it was rejected.
-    pub(super) process: Context,
-}
 
 /// A delivery and the number of its receipt.
 #[derive(Debug)]
@@ -293,127 +275,6 @@ impl State {
             return None;
         }
         self.polls.start(self.held(), self.ledger.len(), now)
-    }
-
-    /// Gives a failed delivery back; its group stops and goes back with it.
-    fn failed(&mut self, id: Id, lane: Option<&Lane>, back: Return, now: Instant) {
-        match lane {
-            None => self.ledger.leave(id, back, false, now),
-            Some(lane) => {
-                self.member(lane, id, back, true);
-                self.stop(lane);
-            }
-        }
-    }
-
-    fn reject(&mut self, id: Id, lane: Option<&Lane>, reason: String, now: Instant) {
-        let Some(copy) = self.ledger.reject(id) else {
-            tracing::warn!(
-                reason,
-                "a message was rejected, and its queue has no dead-letter queue: it comes again"
-            );
-            self.failed(id, lane, Return::Expire, now);
-            return;
-        };
-        if let Some(lane) = lane {
-            self.buffer.hold(lane);
-            self.groups.rejecting(lane);
-        }
-        self.dead_letters.push(DeadLetter {
-            id,
-            lane: lane.cloned(),
-            copy,
-            reason,
-            process: Context::current(),
-        });
-    }
-
-    /// Hands over nothing more of the group: what is buffered of it goes back.
-    fn stop(&mut self, lane: &Lane) {
-        self.buffer.hold(lane);
-        for Held { id, .. } in self.buffer.drain_lane(lane) {
-            self.member(lane, id, Return::After(0), false);
-        }
-    }
-
-    /// Has one of a group given back when its turn comes.
-    fn member(&mut self, lane: &Lane, id: Id, back: Return, handed: bool) {
-        let sequence = self.ledger.wait(id);
-        let member = Member {
-            id,
-            sequence,
-            back,
-            handed,
-        };
-        self.groups.stop(lane, member);
-    }
-
-    /// One of the lane is no longer in hand.
-    fn settled(&mut self, lane: Option<&Lane>, now: Instant) {
-        if let Some(lane) = lane {
-            self.buffer.settled(lane);
-            self.step(lane, now);
-        }
-        self.settle_up(now);
-    }
-
-    fn step(&mut self, lane: &Lane, now: Instant) {
-        match self.groups.step(lane, self.buffer.out(lane), now) {
-            Step::Return(id, back) => self.ledger.leave(id, back, true, now),
-            Step::Go(came) => {
-                for held in came {
-                    self.buffer.push(Some(lane), held);
-                }
-                self.buffer.resume(lane);
-            }
-            Step::Wait => {}
-        }
-    }
-
-    fn step_all(&mut self, now: Instant) {
-        for lane in self.groups.lanes() {
-            self.step(&lane, now);
-        }
-        self.settle_up(now);
-    }
-
-    /// Draws the consequences of receipts that are over, which may end others.
-    fn settle_up(&mut self, now: Instant) {
-        loop {
-            let ended = self.ledger.take_ended();
-            if ended.is_empty() {
-                break;
-            }
-            for ended in ended {
-                let by_broker = ended.lost && matches!(ended.stage, Stage::Held | Stage::Rejecting);
-                if by_broker {
-                    self.buffer.extract(|held| held.id == ended.id);
-                }
-                let Some(lane) = ended.lane else { continue };
-                self.groups.gone(&lane, ended.id, now);
-                if by_broker {
-                    // It will be handed out again, and its successors must come after it.
-                    self.stop(&lane);
-                    self.groups.lost(&lane, ended.sequence, now);
-                }
-                self.step(&lane, now);
-            }
-        }
-    }
-
-    fn give_back_buffer(&mut self, now: Instant) {
-        let mut unseen = self.buffer.extract(|_| true);
-        unseen.extend(self.groups.drain());
-        for Held { id, delivery } in unseen {
-            match &delivery.lane {
-                None => self.ledger.leave(id, Return::After(0), false, now),
-                Some(lane) => {
-                    self.buffer.hold(lane);
-                    self.member(lane, id, Return::After(0), false);
-                }
-            }
-        }
-        self.step_all(now);
     }
 }
 
