@@ -16,7 +16,7 @@ use tracehop_sqs::Budget;
 
 use super::{publish, topic};
 use crate::aws::{Destinations, InFlight, Sender, Sending, SendingBatch, concerns};
-use crate::contract::Destination;
+use crate::contract::{Destination, Server};
 use crate::telemetry::Instrumentation;
 
 /// Traces an `aws-sdk-sns` client, and carries context on its messages, with no call site changed:
@@ -78,9 +78,15 @@ impl TraceInterceptor {
         self
     }
 
-    fn start(&self, input: &mut Input, current: &Context, cfg: &ConfigBag) -> Option<Call> {
+    /// `server` says where the client sends its requests.
+    fn start(
+        &self,
+        input: &mut Input,
+        current: &Context,
+        server: impl FnOnce() -> Option<Server>,
+    ) -> Option<Call> {
         if let Some(input) = input.downcast_mut::<PublishInput>() {
-            let destination = self.destination(input.topic_arn(), cfg);
+            let destination = self.destination(input.topic_arn(), server);
             let sender = self.sender(&destination, current);
             let (sending, trace_header) = publish::start(&sender, input);
             return Some(Call {
@@ -89,7 +95,7 @@ impl TraceInterceptor {
             });
         }
         if let Some(input) = input.downcast_mut::<PublishBatchInput>() {
-            let destination = self.destination(input.topic_arn(), cfg);
+            let destination = self.destination(input.topic_arn(), server);
             let sender = self.sender(&destination, current);
             let (sending, trace_header) = publish::start_batch(&sender, input);
             return Some(Call {
@@ -100,9 +106,13 @@ impl TraceInterceptor {
         None
     }
 
-    fn destination(&self, topic_arn: Option<&str>, cfg: &ConfigBag) -> Arc<Destination> {
+    fn destination(
+        &self,
+        topic_arn: Option<&str>,
+        server: impl FnOnce() -> Option<Server>,
+    ) -> Arc<Destination> {
         match topic_arn {
-            Some(arn) => self.topics.get(arn, || topic::destination(arn, cfg)),
+            Some(arn) => (self.topics).get(arn, || topic::destination(arn, server())),
             None => Arc::clone(&self.unnamed),
         }
     }
@@ -148,7 +158,7 @@ impl Intercept for TraceInterceptor {
     fn modify_before_serialization(
         &self,
         context: &mut BeforeSerializationInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
+        components: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let current = Context::current();
@@ -156,7 +166,8 @@ impl Intercept for TraceInterceptor {
         if passes || !concerns(&self.instrumentation, &current) {
             return Ok(());
         }
-        if let Some(call) = self.start(context.input_mut(), &current, cfg) {
+        let server = || topic::server(components, cfg);
+        if let Some(call) = self.start(context.input_mut(), &current, server) {
             InFlight::put(cfg, call);
         }
         Ok(())

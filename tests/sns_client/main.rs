@@ -9,5 +9,6 @@ mod common;
 mod batch;
 mod localstack;
 mod publish;
+mod server;
 mod support;
 mod withheld;

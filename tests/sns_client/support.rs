@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::retry::RetryConfig;
-use aws_sdk_sns::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_sns::config::{self, BehaviorVersion, Credentials, Region};
 use aws_sdk_sns::types::MessageAttributeValue;
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
@@ -51,6 +51,15 @@ impl Traced {
         answers: &[Answer],
         options: impl FnOnce(InstrumentationBuilder) -> InstrumentationBuilder,
     ) -> Self {
+        Self::configured(answers, options, |config| config)
+    }
+
+    /// With options of the instrumentation and of the client.
+    pub(crate) fn configured(
+        answers: &[Answer],
+        options: impl FnOnce(InstrumentationBuilder) -> InstrumentationBuilder,
+        configure: impl FnOnce(config::Builder) -> config::Builder,
+    ) -> Self {
         let recorder = Recorder::new();
         let instrumentation = options(recorder.builder()).build();
         let wire = Wire::default();
@@ -62,11 +71,10 @@ impl Traced {
             .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
             .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))
             .http_client(http_client_fn(move |_, _| connector.clone()))
-            .interceptor(TraceInterceptor::with(instrumentation))
-            .build();
+            .interceptor(TraceInterceptor::with(instrumentation));
         Self {
             recorder,
-            client: Client::from_conf(config),
+            client: Client::from_conf(configure(config).build()),
             wire,
         }
     }
