@@ -25,9 +25,11 @@
 mod broker;
 mod parts;
 mod queue;
+mod runs;
 mod sink;
 mod source;
 mod state;
+mod timers;
 
 pub use broker::{MemoryBroker, QueueOptions};
 pub use sink::MemorySink;

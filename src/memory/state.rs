@@ -1,10 +1,12 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
 use super::QueueOptions;
 use super::parts::{Fate, Faults, Handed, Stored};
+use super::runs::Runs;
+use super::timers::{Timer, Timers};
 use crate::contract::{Lane, Lanes, LeaseKeeper, Message, later};
 
 /// What one queue holds. Every change happens under one lock and at one time, given as `now`.
@@ -15,9 +17,8 @@ pub(super) struct State {
     waiting: Lanes<Stored>,
     /// What is handed over, by delivery tag.
     out: BTreeMap<u64, Out>,
-    /// The lanes of which something is handed over.
-    runs: HashMap<Lane, Run>,
-    timers: BTreeMap<(Instant, u64), Timer>,
+    runs: Runs,
+    timers: Timers,
     /// Messages to be moved to the dead-letter queue, once the lock is free.
     pub(super) dead: Vec<Message>,
     count: u64,
@@ -34,21 +35,6 @@ struct Out {
     returning: bool,
 }
 
-/// The part of a lane that is handed over: it comes back in order once all of it is settled.
-#[derive(Debug, Default)]
-struct Run {
-    out: usize,
-    back: Vec<Stored>,
-    held_until: Option<Instant>,
-}
-
-#[derive(Debug)]
-enum Timer {
-    Appear(Box<Stored>),
-    Resume(Lane),
-    Return(u64),
-}
-
 impl State {
     pub(super) fn new(options: QueueOptions) -> Self {
         Self {
@@ -56,8 +42,8 @@ impl State {
             faults: Faults::default(),
             waiting: Lanes::new(1),
             out: BTreeMap::new(),
-            runs: HashMap::new(),
-            timers: BTreeMap::new(),
+            runs: Runs::default(),
+            timers: Timers::default(),
             dead: Vec::new(),
             count: 0,
         }
@@ -105,7 +91,7 @@ impl State {
             }
             for stored in taken {
                 if let Some(lane) = &stored.lane {
-                    self.runs.entry(lane.clone()).or_default().out += 1;
+                    self.runs.hand_over(lane);
                 }
                 let limit = self.options.max_receives;
                 if limit.is_some_and(|limit| stored.attempts >= limit) {
@@ -208,14 +194,12 @@ impl State {
 
     /// When something happens next without anybody's doing.
     pub(super) fn next_event(&self) -> Option<Instant> {
-        self.timers.first_key_value().map(|((due, _), _)| *due)
+        self.timers.next()
     }
 
     /// How many messages wait, the delayed and the held ones included.
     pub(super) fn waiting(&self) -> usize {
-        let delayed = self.timers.values();
-        let back = self.runs.values().map(|run| run.back.len()).sum::<usize>();
-        self.waiting.len() + back + delayed.filter(|t| matches!(t, Timer::Appear(_))).count()
+        self.waiting.len() + self.runs.back() + self.timers.delayed()
     }
 
     /// The messages that are handed over and unsettled.
@@ -224,11 +208,8 @@ impl State {
     }
 
     fn advance(&mut self, now: Instant) {
-        while let Some(entry) = self.timers.first_entry() {
-            if entry.key().0 > now {
-                break;
-            }
-            match entry.remove() {
+        while let Some(timer) = self.timers.take_due(now) {
+            match timer {
                 Timer::Appear(stored) => self.wait(*stored),
                 Timer::Resume(lane) => self.waiting.resume(&lane),
                 Timer::Return(tag) => self.come_back(tag, now),
@@ -241,7 +222,7 @@ impl State {
         if let Some(out) = self.out.get_mut(&tag)
             && !std::mem::replace(&mut out.returning, true)
         {
-            self.after(due, Timer::Return(tag));
+            self.timers.set(due, Timer::Return(tag));
         }
     }
 
@@ -286,26 +267,16 @@ impl State {
         now: Instant,
     ) {
         let Some(lane) = lane else { return };
-        let Some(run) = self.runs.get_mut(lane) else {
-            return;
-        };
-        run.out -= 1;
-        run.held_until = run.held_until.max(held_until);
-        match back {
-            Some(stored) => run.back.push(stored),
-            None => self.waiting.settled(lane),
+        if back.is_none() {
+            self.waiting.settled(lane);
         }
-        if run.out > 0 {
-            return;
-        }
-        let Some(mut run) = self.runs.remove(lane) else {
+        let Some(run) = self.runs.leave(lane, back, held_until) else {
             return;
         };
         if let Some(until) = run.held_until.filter(|until| *until > now) {
             self.waiting.hold(lane);
-            self.after(until, Timer::Resume(lane.clone()));
+            self.timers.set(until, Timer::Resume(lane.clone()));
         }
-        run.back.sort_unstable_by_key(|stored| stored.place);
         for stored in run.back.into_iter().rev() {
             self.waiting.put_back(lane, stored);
         }
@@ -317,12 +288,7 @@ impl State {
     }
 
     fn appear(&mut self, due: Instant, stored: Stored) {
-        self.after(due, Timer::Appear(Box::new(stored)));
-    }
-
-    fn after(&mut self, due: Instant, timer: Timer) {
-        let order = self.next();
-        self.timers.insert((due, order), timer);
+        self.timers.set(due, Timer::Appear(Box::new(stored)));
     }
 
     fn next(&mut self) -> u64 {
