@@ -6,10 +6,12 @@ mod in_flight;
 mod lambda;
 mod outcome;
 mod send;
+mod sending;
 
 pub(crate) use destinations::Destinations;
 pub(crate) use in_flight::InFlight;
 pub(crate) use outcome::{outcome, request_id};
+pub(crate) use send::{Sender, concerns};
 #[cfg(feature = "sqs")]
-pub(crate) use send::Created;
-pub(crate) use send::{BatchAnswer, Sender, Sending, SendingBatch, concerns};
+pub(crate) use sending::Created;
+pub(crate) use sending::{BatchAnswer, Sending, SendingBatch};
