@@ -18,6 +18,7 @@ mod propagator;
 mod receive;
 mod send;
 mod span;
+mod started;
 
 pub use facts::{MessageFacts, MessageLink, OperationError};
 pub use instrumentation::{InFlight, Instrumentation, queue_time};
@@ -30,7 +31,7 @@ pub use process::{ProcessSpan, ProcessStart, Processed, Scope, Trace};
 pub use propagator::Propagator;
 pub use receive::{Puller, Receive, SettleSpan, SettleStart};
 pub use send::{CreateSpan, Outcome, Outgoing, SendSpan, SendStart};
-pub use span::Started;
+pub use started::Started;
 
 /// What the user plugged in answers, and nothing where it panics: telemetry fails no message.
 fn guarded<T>(users: impl FnOnce() -> T) -> Option<T> {

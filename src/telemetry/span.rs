@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::global::BoxedSpan;
@@ -13,34 +13,8 @@ use super::instrumentation::{Instrumentation, with};
 use super::links::MOST_LINKS;
 use super::names::{self, Op};
 use super::prepared::Prepared;
+use super::started::Started;
 use crate::contract::Destination;
-
-/// When something began, by the wall clock and by the one that does not jump.
-#[derive(Clone, Copy, Debug)]
-pub struct Started {
-    at: SystemTime,
-    clock: Instant,
-}
-
-impl Started {
-    /// Now.
-    pub fn now() -> Self {
-        Self {
-            at: SystemTime::now(),
-            clock: Instant::now(),
-        }
-    }
-
-    /// By the wall clock.
-    pub const fn at(self) -> SystemTime {
-        self.at
-    }
-
-    /// How long ago.
-    pub fn elapsed(self) -> Duration {
-        self.clock.elapsed()
-    }
-}
 
 /// An operation in progress: its span, if it has one, and what its metrics need. It ends once, by
 /// [`end`](Self::end) or as `cancelled` when it is dropped.
@@ -112,9 +86,7 @@ impl Live {
             live.context = start.onto.with_span(span);
         }
         live.pending = Some(Pending {
-            started: start
-                .started
-                .map_or_else(Instant::now, |started| started.clock),
+            started: start.started.map_or_else(Instant::now, Started::clock),
             partition: start.facts.partition(),
             messages: start.batch_count.map_or(1, |count| count as u64),
             prepared,
