@@ -2,6 +2,7 @@
 #![cfg(feature = "testing")]
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod correlation;
 mod logs;
 mod metrics;
 mod options;
@@ -9,6 +10,7 @@ mod process;
 mod propagation;
 mod receive;
 mod send;
+mod settle;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 
 mod any_input;
 mod baggage;
+mod baggage_written;
 mod composite;
 mod trace_context;
 mod tracestate;

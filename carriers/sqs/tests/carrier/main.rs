@@ -7,6 +7,7 @@ mod batch;
 mod budget;
 mod extraction;
 mod injection;
+mod present;
 #[cfg(feature = "sns")]
 mod sns;
 
