@@ -58,7 +58,9 @@ async fn missing_credentials_are_an_error() {
         .endpoint_url(sqs.url());
     let source = SqsSource::new(Client::from_conf(config.build()), url).unwrap();
     let error = refusal(&source).await;
-    assert_eq!(error.kind(), ErrorKind::Credentials, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Credentials);
+    let said = error.to_string();
+    assert_eq!(said, "open aws_sqs:orders: no credentials are to be had");
 }
 
 #[tokio::test]
