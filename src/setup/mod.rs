@@ -18,18 +18,24 @@
 //! | `OTEL_METRIC_EXPORT_INTERVAL` | how often metrics go out; default 60 s |
 //! | `OTEL_PROPAGATORS` | the formats; default `tracecontext,baggage` |
 //!
-//! `https` needs the protocol `grpc`.
+//! With an `https` endpoint, the system's root certificates are trusted, or those that
+//! `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
 
 mod exporter;
+mod https;
 mod queue;
 mod runtime;
 mod sampler;
 
 use std::env;
 use std::sync::Arc;
+use std::time::Duration;
 
 use opentelemetry::global;
-use opentelemetry_otlp::{MetricExporter, SpanExporter};
+use opentelemetry_http::HttpClient;
+use opentelemetry_otlp::{
+    MetricExporter, OTEL_EXPORTER_OTLP_TIMEOUT_DEFAULT, SpanExporter, WithHttpConfig as _,
+};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracehop_propagation::Composite;
@@ -52,6 +58,9 @@ pub enum SetupError {
         /// What it should be.
         expected: &'static str,
     },
+    /// The endpoint is `https`, and there is no root certificate to trust.
+    #[error("root certificates for https: {0}")]
+    RootCertificates(#[source] std::io::Error),
     /// The thread that drives the exporters could not be started.
     #[error("starting the exporter thread: {0}")]
     Thread(#[source] std::io::Error),
@@ -63,8 +72,8 @@ pub enum SetupError {
 /// first message.
 ///
 /// # Errors
-/// The OTLP endpoint or another of the exporters' variables cannot be used, or no thread can be
-/// started. Names that are not known are warned of and ignored, as the specification has it. An
+/// The OTLP endpoint or another of the exporters' variables cannot be used, there are no root
+/// certificates for an `https` endpoint, or no thread can be started. Names that are not known are warned of and ignored, as the specification has it. An
 /// endpoint that does not answer is no error.
 pub fn init() -> Result<Pipeline, SetupError> {
     Propagator::install(Composite::from_env());
@@ -72,13 +81,17 @@ pub fn init() -> Result<Pipeline, SetupError> {
     if variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return Ok(pipeline);
     }
-    let (traced, measured) = (Signal::Traces.exported()?, Signal::Metrics.exported()?);
+    let (traced, measured) = (Signal::Traces.exported(), Signal::Metrics.exported());
     if !traced && !measured {
         return Ok(pipeline);
     }
     let runtime = Runtime::start().map_err(SetupError::Thread)?;
     if measured {
-        let exporter = runtime.enter(|| MetricExporter::builder().build());
+        let exporter = MetricExporter::builder();
+        let exporter = runtime.enter(|| match Signal::Metrics.https_client()? {
+            Some(client) => Ok(exporter.with_http().with_shared_http_client(client).build()),
+            None => Ok(exporter.build()),
+        })?;
         let exporter = exporter.map_err(|_| Signal::Metrics.misconfigured())?;
         let exporter = Exporter::new(exporter, &runtime, &pipeline.tally);
         let meters = SdkMeterProvider::builder()
@@ -89,7 +102,11 @@ pub fn init() -> Result<Pipeline, SetupError> {
         pipeline.meters = Some(meters);
     }
     if traced {
-        let exporter = runtime.enter(|| SpanExporter::builder().build());
+        let exporter = SpanExporter::builder();
+        let exporter = runtime.enter(|| match Signal::Traces.https_client()? {
+            Some(client) => Ok(exporter.with_http().with_shared_http_client(client).build()),
+            None => Ok(exporter.build()),
+        })?;
         let exporter = exporter.map_err(|_| Signal::Traces.misconfigured())?;
         let exporter = Exporter::new(exporter, &runtime, &pipeline.tally);
         let tracers = SdkTracerProvider::builder()
@@ -184,10 +201,10 @@ impl Signal {
     }
 
     /// Whether its exporter is `otlp`, which it is unless it is `none`.
-    fn exported(self) -> Result<bool, SetupError> {
+    fn exported(self) -> bool {
         let name = format!("OTEL_{}_EXPORTER", self.name());
         match variable(&name).as_deref().map(str::trim) {
-            Some("none") => return Ok(false),
+            Some("none") => return false,
             None | Some("otlp") => {}
             Some(other) => {
                 tracing::warn!(
@@ -196,27 +213,32 @@ impl Signal {
                 );
             }
         }
-        let (_, protocol) = self.otlp("PROTOCOL").unzip();
-        let grpc = protocol.is_some_and(|protocol| protocol.trim() == "grpc");
-        match self.otlp("ENDPOINT") {
-            // The HTTP client of opentelemetry-otlp that needs no second TLS stack has none.
-            Some((variable, endpoint)) if !grpc && endpoint.trim().starts_with("https:") => {
-                Err(SetupError::Variable {
-                    variable,
-                    expected: "http://, or OTEL_EXPORTER_OTLP_PROTOCOL=grpc for https://",
-                })
-            }
-            _ => Ok(true),
-        }
+        true
     }
 
-    /// The exporter's variable of that name, for the signal or for all, and its value.
-    fn otlp(self, name: &str) -> Option<(String, String)> {
+    /// The client that its exporter needs, where that speaks HTTP with TLS.
+    fn https_client(self) -> Result<Option<Arc<dyn HttpClient>>, SetupError> {
+        let is = |name, wanted: fn(&str) -> bool| {
+            let found = self.otlp(name);
+            found.is_some_and(|value| wanted(value.trim()))
+        };
+        let grpc = is("PROTOCOL", |protocol| protocol == "grpc");
+        let https = is("ENDPOINT", |endpoint| {
+            let scheme = endpoint.split("://").next().unwrap_or_default();
+            scheme.eq_ignore_ascii_case("https")
+        });
+        if grpc || !https {
+            return Ok(None);
+        }
+        let timeout = self.otlp("TIMEOUT").and_then(|millis| millis.parse().ok());
+        let timeout = timeout.map_or(OTEL_EXPORTER_OTLP_TIMEOUT_DEFAULT, Duration::from_millis);
+        https::client(timeout).map(Some)
+    }
+
+    /// The exporter's variable of that name, for the signal or for all.
+    fn otlp(self, name: &str) -> Option<String> {
         let own = format!("OTEL_EXPORTER_OTLP_{}_{name}", self.name());
-        let general = format!("OTEL_EXPORTER_OTLP_{name}");
-        [own, general]
-            .into_iter()
-            .find_map(|name| variable(&name).map(|value| (name, value)))
+        variable(&own).or_else(|| variable(&format!("OTEL_EXPORTER_OTLP_{name}")))
     }
 
     /// The error of an exporter that cannot be built.

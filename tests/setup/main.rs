@@ -3,27 +3,28 @@
 #![cfg(feature = "setup")]
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::process::{Command, Output};
-use std::sync::{Arc, Mutex};
-use std::thread;
+use std::sync::Arc;
 
 use opentelemetry::trace::{TraceContextExt, Tracer};
 use opentelemetry::{Context, global};
 use tracehop::contract::{Destination, System};
 use tracehop::telemetry::{Instrumentation, MessageFacts, Outcome, SendStart};
 
+use collector::{CERTIFICATE, http_server, https_server};
 use otlp::{OtlpReceiver, attribute};
 
-#[path = "common/otlp.rs"]
+mod collector;
+#[path = "../common/otlp.rs"]
 mod otlp;
 
-/// Runs one of the `in_a_process` tests below with these variables and no others of `OTEL_*`.
+/// Runs one of the `in_a_process` tests below with these variables and no others of `OTEL_*` and
+/// `SSL_*`.
 fn run(test: &str, variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--ignored", "--nocapture"]);
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("OTEL_")) {
+    let ours = |name: &String| name.starts_with("OTEL_") || name.starts_with("SSL_");
+    for name in std::env::vars().map(|(name, _)| name).filter(ours) {
         command.env_remove(name);
     }
     command.envs(variables.iter().copied()).output().unwrap()
@@ -32,51 +33,6 @@ fn run(test: &str, variables: &[(&str, &str)]) -> Output {
 fn succeeded(output: &Output) -> bool {
     let text = String::from_utf8_lossy(&output.stdout);
     output.status.success() && text.contains("1 passed")
-}
-
-/// Requests that came in, as they came.
-type Received<T> = Arc<Mutex<Vec<T>>>;
-
-/// An HTTP server that answers 200 to everything: request heads with bodies as lossy text.
-fn http_server() -> (String, Received<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let received = Received::default();
-    let requests = Arc::clone(&received);
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (mut stream, requests) = (stream.unwrap(), Arc::clone(&requests));
-            thread::spawn(move || {
-                while let Some(request) = read_request(&mut stream) {
-                    requests.lock().unwrap().push(request);
-                    stream
-                        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-                        .unwrap();
-                }
-            });
-        }
-    });
-    (address, received)
-}
-
-fn read_request(stream: &mut impl Read) -> Option<String> {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).ok()?;
-        head.extend(byte);
-    }
-    let head = String::from_utf8_lossy(&head).to_lowercase();
-    let length = head
-        .split("content-length: ")
-        .nth(1)?
-        .lines()
-        .next()?
-        .parse()
-        .ok()?;
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).ok()?;
-    Some(head + &String::from_utf8_lossy(&body))
 }
 
 /// Sends one message with the globals.
@@ -156,7 +112,8 @@ fn in_a_process_nothing_is_exported_and_context_passes() {
 #[ignore = "run by the tests below"]
 fn in_a_process_setting_up_fails() {
     let error = tracehop::setup::init().unwrap_err().to_string();
-    assert!(error.contains("OTEL_EXPORTER_OTLP_"), "{error}");
+    let expected = std::env::var("EXPECTED").unwrap();
+    assert!(error.contains(&expected), "{error}");
     assert!(!error.contains("secret"), "{error}");
 }
 
@@ -189,32 +146,48 @@ async fn spans_go_out_over_grpc_with_the_resource() {
 }
 
 #[test]
-fn spans_and_metrics_go_out_over_http_by_default() {
-    let (endpoint, received) = http_server();
-    let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str())];
-    let output = run("in_a_process_send_and_shut_down", &variables);
-    assert!(succeeded(&output), "{output:?}");
-    let requests = received.lock().unwrap();
-    let of = |path: &str| {
-        requests
-            .iter()
-            .filter(|request| request.contains(path))
-            .count()
-    };
-    assert_eq!(
-        (of("post /v1/traces"), of("post /v1/metrics")),
-        (1, 1),
-        "{requests:?}"
-    );
-    let all = requests.concat();
-    for expected in [
-        "send orders",
-        "messaging.client.sent.messages",
-        "tracehop.setup.spans_dropped",
-    ] {
-        assert!(all.contains(expected), "{expected}");
+fn spans_and_metrics_go_out_over_http_by_default_with_tls_or_without() {
+    for (endpoint, received) in [http_server(), https_server()] {
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+            ("SSL_CERT_FILE", CERTIFICATE),
+        ];
+        let output = run("in_a_process_send_and_shut_down", &variables);
+        assert!(succeeded(&output), "{output:?}");
+        let requests = received.lock().unwrap();
+        let of = |path: &str| {
+            let found = requests.iter().filter(|request| request.contains(path));
+            found.count()
+        };
+        assert_eq!(
+            (of("post /v1/traces"), of("post /v1/metrics")),
+            (1, 1),
+            "{requests:?}"
+        );
+        let all = requests.concat();
+        for expected in [
+            "send orders",
+            "messaging.client.sent.messages",
+            "tracehop.setup.spans_dropped",
+        ] {
+            assert!(all.contains(expected), "{expected}");
+        }
+        assert!(!all.contains("tracehop.probe"));
     }
-    assert!(!all.contains("tracehop.probe"));
+}
+
+#[test]
+fn nothing_goes_to_a_server_that_nobody_vouches_for() {
+    let (endpoint, received) = https_server();
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "500"),
+        ("OTEL_METRICS_EXPORTER", "none"),
+        ("SSL_CERT_FILE", "tests/tls/other.pem"),
+    ];
+    let output = run("in_a_process_send_to_nobody", &variables);
+    assert!(succeeded(&output), "{output:?}");
+    assert!(received.lock().unwrap().is_empty());
 }
 
 #[test]
@@ -257,9 +230,15 @@ fn a_disabled_sdk_exports_nothing_and_leaves_the_propagators() {
 }
 
 #[test]
-fn an_endpoint_that_cannot_be_used_is_an_error_without_its_value() {
-    for endpoint in ["https://user:secret@collector", "ht tp://secret"] {
-        let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)];
+fn what_cannot_be_set_up_is_an_error_without_the_endpoint() {
+    let no_url = ("ht tp://secret", "OTEL_EXPORTER_OTLP_");
+    let no_roots = ("https://user:secret@collector", "root certificates");
+    for (endpoint, expected) in [no_url, no_roots] {
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+            ("SSL_CERT_FILE", "tests/tls/none.pem"),
+            ("EXPECTED", expected),
+        ];
         let output = run("in_a_process_setting_up_fails", &variables);
         assert!(succeeded(&output), "{endpoint}: {output:?}");
     }
