@@ -1,3 +1,5 @@
+use tracehop_propagation::LINEAGE;
+
 use crate::{DropReason, Dropped};
 
 /// What each attribute costs besides its name and value: the data type, `String`.
@@ -140,16 +142,6 @@ impl Field {
         true
     }
 }
-
-/// The headers of this library's own about retries and dead letters: the first to be left out
-/// where there is no room, and removed with the context that they belong to.
-pub const LINEAGE: [&str; 5] = [
-    "tracehop-attempt",
-    "tracehop-previous",
-    "tracehop-origin",
-    "tracehop-error",
-    "tracehop-hops",
-];
 
 pub(crate) fn is_lineage(name: &str) -> bool {
     LINEAGE.contains(&name)

@@ -35,9 +35,9 @@ pub use accepted::{is_valid_name, refused_character};
 pub use attributes::Attributes;
 pub use budget::{BatchBudget, Budget};
 pub use extractor::HeaderExtractor;
-pub use fit::LINEAGE;
 pub use injector::{DropReason, Dropped, HeaderInjector, Injected};
 pub use outgoing::Outgoing;
+pub use tracehop_propagation::LINEAGE;
 
 /// Writes what `propagator` makes of `cx` to `message`, and `AWSTraceHeader` where the service has
 /// it; see [`HeaderInjector`].
