@@ -6,6 +6,8 @@ mod aws;
 pub mod contract;
 #[cfg(feature = "testing")]
 pub mod journey;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod memory;
 #[cfg(feature = "setup")]
 pub mod setup;
