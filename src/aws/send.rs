@@ -5,7 +5,9 @@ use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::TraceContextExt;
 use tracehop_propagation::XRay;
-use tracehop_sqs::{BatchBudget, Budget, Injected, LINEAGE, Outgoing as OutgoingMessage};
+use tracehop_sqs::{
+    BatchBudget, Budget, DropReason, Injected, LINEAGE, Outgoing as OutgoingMessage,
+};
 
 use super::lambda::with_lineage;
 #[cfg(feature = "sqs")]
@@ -181,6 +183,7 @@ impl Sender<'_> {
         let injected = injector.finish();
         let dropped = injected.dropped.iter();
         let dropped = dropped.map(|dropped| (dropped.field.as_str(), dropped.reason.as_str()));
+        let baggage_dropped = baggage_dropped.into_iter().chain([left_out(&injected)]);
         self.instrumentation
             .injected(self.destination, carried, dropped, baggage_dropped);
         injected
@@ -195,6 +198,17 @@ impl Sender<'_> {
         let values = LINEAGE.map(|name| Some((name, carrier.get(name)?.to_owned())));
         values.into_iter().flatten().collect()
     }
+}
+
+/// The baggage members that found no room on the message, and why.
+fn left_out(injected: &Injected) -> (&'static str, usize) {
+    let whole = injected
+        .dropped
+        .iter()
+        .find(|field| field.field == "baggage");
+    // Baggage is cut short for bytes alone.
+    let reason = whole.map_or(DropReason::Bytes, |field| field.reason);
+    (reason.as_str(), injected.baggage_members_dropped)
 }
 
 /// What stood on an outgoing message.

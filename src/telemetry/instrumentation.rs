@@ -8,7 +8,7 @@ use opentelemetry::trace::{
     Tracer as _,
 };
 use opentelemetry::{Context, KeyValue};
-use tracehop_propagation::{BaggageDropped, Extracted};
+use tracehop_propagation::Extracted;
 
 use super::metrics::{self, Metrics};
 use super::names;
@@ -113,14 +113,14 @@ impl Instrumentation {
         self.injected(destination, cx, [], dropped);
     }
 
-    /// Counts what a carrier has written of `cx`: one message, and the fields that did not fit,
-    /// each with its reason.
+    /// Counts what a carrier has written of `cx`: one message, the fields that did not fit, each
+    /// with its reason, and how many members of the baggage did not, by reason.
     pub fn injected<'a>(
         &self,
         destination: &Arc<Destination>,
         cx: &Context,
         dropped: impl IntoIterator<Item = (&'a str, &'static str)>,
-        baggage: BaggageDropped,
+        baggage: impl IntoIterator<Item = (&'static str, usize)>,
     ) {
         let Some((metrics, prepared)) = self.counters(destination) else {
             return;
@@ -287,8 +287,12 @@ fn is_noop(tracer: &BoxedTracer) -> bool {
     *span.span_context() == probe
 }
 
-fn baggage_dropped(metrics: &Metrics, prepared: &Prepared, dropped: BaggageDropped) {
-    for (reason, count) in dropped.iter().filter(|(_, count)| *count > 0) {
+fn baggage_dropped(
+    metrics: &Metrics,
+    prepared: &Prepared,
+    dropped: impl IntoIterator<Item = (&'static str, usize)>,
+) {
+    for (reason, count) in dropped.into_iter().filter(|(_, count)| *count > 0) {
         let reason = KeyValue::new(names::REASON, reason);
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         let attributes = with(&prepared.metric, [reason]);

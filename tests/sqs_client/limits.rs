@@ -1,5 +1,7 @@
 //! What SQS allows on a message is never used up by context, and nothing of the user's is lost.
 
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::{Context, KeyValue};
 use serde_json::Value;
 use tracehop::sqs::TraceInterceptor;
 
@@ -83,7 +85,43 @@ async fn a_body_at_a_limit_goes_out_unchanged() {
             0
         );
         assert!(sent_header(&request).is_some());
+        let dropped = [
+            ("tracehop.field", "traceparent"),
+            ("tracehop.reason", "bytes"),
+        ];
+        let total = traced
+            .recorder
+            .total("tracehop.propagation.dropped", &dropped);
+        assert_eq!(total, Some(1.0));
     }
+}
+
+#[tokio::test]
+async fn baggage_that_does_not_fit_is_left_out_by_members_and_counted() {
+    let members = ["a", "b", "c"].map(|key| KeyValue::new(key, "v".repeat(8)));
+    let baggage = || Context::new().with_baggage(members.clone());
+    let traced = Traced::new().await;
+    let dropped = |reason| {
+        let reason = [("tracehop.reason", reason)];
+        traced.recorder.total("tracehop.baggage.dropped", &reason)
+    };
+
+    // Room for the trace context (name, type, value), and two members (`k=vvvvvvvv`).
+    let room = (11 + 6 + 55) + ("baggage".len() + 6 + 10 + 1 + 10);
+    let body = "x".repeat(CUSTOMARY - room);
+    traced.in_context(baggage(), traced.send(&body)).await;
+    assert_eq!(
+        sent(&traced.request(), "baggage").as_deref(),
+        Some("a=vvvvvvvv,b=vvvvvvvv")
+    );
+    assert_eq!(dropped("bytes"), Some(1.0));
+
+    traced
+        .in_context(baggage(), send_with(&traced, 9))
+        .await
+        .unwrap();
+    assert_eq!(sent(&traced.request(), "baggage"), None);
+    assert_eq!(dropped("slots"), Some(3.0));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-use std::ops::AddAssign;
+use std::{array, ops::AddAssign};
 
 /// How many baggage members were not kept, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,11 +15,16 @@ pub struct BaggageDropped {
 impl BaggageDropped {
     /// The sum over all reasons.
     pub fn total(&self) -> usize {
-        self.iter().map(|(_, count)| count).sum()
+        self.into_iter().map(|(_, count)| count).sum()
     }
+}
 
-    /// Each reason (the value of the attribute `tracehop.reason`) with its count, zeros too.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, usize)> + use<> {
+/// Each reason (the value of the attribute `tracehop.reason`) with its count, zeros too.
+impl IntoIterator for BaggageDropped {
+    type Item = (&'static str, usize);
+    type IntoIter = array::IntoIter<Self::Item, 3>;
+
+    fn into_iter(self) -> Self::IntoIter {
         [
             ("malformed", self.malformed),
             ("members", self.members),
