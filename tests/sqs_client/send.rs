@@ -1,10 +1,15 @@
 //! `SendMessage`.
 
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use aws_sdk_sqs::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_sqs::error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt as _;
-use opentelemetry::trace::{SpanKind, Status};
+use opentelemetry::trace::{SpanId, SpanKind, Status, TraceContextExt as _};
 use opentelemetry_sdk::trace::Sampler;
 use tracehop::testing::Recorder;
 use tracehop::testing::sqs::{Action, Fault};
@@ -188,4 +193,38 @@ async fn a_client_with_two_interceptors_is_traced_once() {
     let send = send.message_body("order 7").customize().interceptor(again);
     send.send().await.unwrap();
     assert_eq!(traced.names(), ["send orders"]);
+}
+
+/// Keeps the span that is current where the SDK sends its requests.
+#[derive(Clone, Debug, Default)]
+struct Inside(Arc<Mutex<Vec<SpanId>>>);
+
+#[dyn_dispatch_hint]
+impl Intercept for Inside {
+    fn name(&self) -> &'static str {
+        "Inside"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let current = Context::current().span().span_context().span_id();
+        self.0.lock().unwrap().push(current);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_send_span_is_not_current_inside_the_sdk() {
+    let traced = Traced::new().await;
+    let inside = Inside::default();
+    let send = traced.client.send_message().queue_url(&traced.url);
+    let send = send.message_body("order 7").customize();
+    let send = send.interceptor(inside.clone()).send();
+    traced.in_caller(send).await.unwrap();
+    let caller = traced.recorder.span("caller").span_context.span_id();
+    assert_eq!(*inside.0.lock().unwrap(), [caller]);
 }

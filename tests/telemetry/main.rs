@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod correlation;
+mod exemplars;
 mod logs;
 mod metrics;
 mod options;
