@@ -11,7 +11,7 @@ mod sending;
 pub(crate) use destinations::Destinations;
 pub(crate) use in_flight::InFlight;
 pub(crate) use outcome::{outcome, request_id};
-pub(crate) use send::{Sender, concerns};
+pub(crate) use send::Sender;
 #[cfg(feature = "sqs")]
 pub(crate) use sending::Created;
 pub(crate) use sending::{BatchAnswer, Sending, SendingBatch};

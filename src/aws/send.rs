@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use opentelemetry::Context;
-use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::TraceContextExt;
 use tracehop_propagation::XRay;
@@ -26,13 +25,6 @@ pub(crate) struct Sender<'a> {
     pub(crate) budget: Budget,
     /// What is current where the caller sends.
     pub(crate) current: &'a Context,
-}
-
-/// Whether a call that sends has anything to do: to record it, or to pass on what is current.
-pub(crate) fn concerns(instrumentation: &Instrumentation, current: &Context) -> bool {
-    instrumentation.records()
-        || current.span().span_context().is_valid()
-        || !current.baggage().is_empty()
 }
 
 impl Sender<'_> {

@@ -4,73 +4,98 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rdkafka::ClientConfig;
 
 use crate::contract::{Destination, Server, System};
+use crate::telemetry::Instrumentation;
 
-/// What a client's configuration lets telemetry say of the topics that it meets. Nothing else of
-/// the configuration is kept: it may hold passwords.
-pub(super) struct Cluster {
-    server: Option<Server>,
-    group: Option<String>,
-    /// Few, and looked up for every record.
-    topics: RwLock<Vec<Arc<Destination>>>,
+/// A Kafka cluster as telemetry knows it, through the configuration of one client: its first
+/// bootstrap server, and the consumer group. Nothing else of the configuration is kept, because it
+/// may hold passwords.
+///
+/// Cheap to clone; clones know the same topics. It holds no client and opens nothing.
+#[derive(Clone, Debug)]
+pub struct KafkaCluster {
+    instrumentation: Instrumentation,
+    topics: Arc<Topics>,
 }
 
-impl Cluster {
-    /// Beyond this many, all are forgotten and named again as they are met.
-    const MOST: usize = 4096;
-
-    pub(super) fn of(config: &ClientConfig) -> Self {
+impl KafkaCluster {
+    /// What `config` says, with the default [`Instrumentation`]. Read are `bootstrap.servers` (or
+    /// `metadata.broker.list`) and `group.id`.
+    pub fn from_config(config: &ClientConfig) -> Self {
         let servers = config.get("bootstrap.servers");
         let servers = servers.or_else(|| config.get("metadata.broker.list"));
         Self {
-            server: servers.and_then(server),
-            group: config.get("group.id").map(ToOwned::to_owned),
-            topics: RwLock::default(),
+            instrumentation: Instrumentation::default(),
+            topics: Arc::new(Topics {
+                server: servers.and_then(server),
+                group: config.get("group.id").map(ToOwned::to_owned),
+                known: RwLock::default(),
+            }),
         }
     }
 
-    /// The topic as one that records go to.
-    pub(super) fn producing(mut self) -> Self {
-        self.group = None;
+    /// Sets the instrumentation. Default: the one on OpenTelemetry's globals.
+    #[must_use]
+    pub fn instrumentation(mut self, instrumentation: Instrumentation) -> Self {
+        self.instrumentation = instrumentation;
         self
     }
 
-    /// The destination that a topic is. Telemetry prepares what it says of each that it is shown,
-    /// so the same topic is the same `Arc`.
-    pub(super) fn topic(&self, name: &str) -> Arc<Destination> {
-        let known = self.topics.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(topic) = known.iter().find(|topic| topic.name == name) {
-            return Arc::clone(topic);
+    /// The destination that a topic is; the empty name stands for whatever topics a call is about.
+    /// The same topic is the same `Arc`: telemetry prepares what it says of each once.
+    pub fn topic(&self, name: &str) -> Arc<Destination> {
+        self.topics.get(name)
+    }
+
+    pub(super) fn telemetry(&self) -> &Instrumentation {
+        &self.instrumentation
+    }
+}
+
+struct Topics {
+    server: Option<Server>,
+    group: Option<String>,
+    /// Few, and looked up for every record.
+    known: RwLock<Vec<Arc<Destination>>>,
+}
+
+impl Topics {
+    /// Beyond this many, all are forgotten and named again as they are met.
+    const MOST: usize = 4096;
+
+    fn get(&self, name: &str) -> Arc<Destination> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(topic) = find(&known, name) {
+            return topic;
         }
         drop(known);
-        let mut known = self.topics.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(topic) = known.iter().find(|topic| topic.name == name) {
-            return Arc::clone(topic);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(topic) = find(&known, name) {
+            return topic;
         }
         if known.len() >= Self::MOST {
             known.clear();
         }
-        let topic = Arc::new(self.named(name));
-        known.push(Arc::clone(&topic));
-        topic
-    }
-
-    /// The destination that a topic is, or that all topics of a consumer are: the empty name.
-    pub(super) fn named(&self, name: &str) -> Destination {
-        Destination {
+        let topic = Arc::new(Destination {
             server: self.server.clone(),
             consumer_group: self.group.clone(),
             ..Destination::new(System::Kafka, name)
-        }
+        });
+        known.push(Arc::clone(&topic));
+        topic
     }
 }
 
-impl fmt::Debug for Cluster {
+impl fmt::Debug for Topics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cluster")
+        f.debug_struct("Topics")
             .field("server", &self.server)
             .field("group", &self.group)
             .finish_non_exhaustive()
     }
+}
+
+fn find(known: &[Arc<Destination>], name: &str) -> Option<Arc<Destination>> {
+    known.iter().find(|topic| topic.name == name).cloned()
 }
 
 /// The first server of a list as `bootstrap.servers` has it, `[protocol://]host[:port]` with 9092
@@ -95,12 +120,12 @@ fn server(list: &str) -> Option<Server> {
 mod tests {
     use super::*;
 
-    fn cluster(servers: &str) -> Cluster {
+    fn cluster(servers: &str) -> KafkaCluster {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", servers);
         config.set("group.id", "billing");
         config.set("sasl.password", "hunter2");
-        Cluster::of(&config)
+        KafkaCluster::from_config(&config)
     }
 
     #[test]
@@ -149,6 +174,6 @@ mod tests {
         assert!(Arc::ptr_eq(&orders, &cluster.topic("orders")));
         assert_eq!(cluster.topic("invoices").name, "invoices");
         assert_eq!(orders.consumer_group.as_deref(), Some("billing"));
-        assert_eq!(cluster.producing().topic("orders").consumer_group, None);
+        assert!(Arc::ptr_eq(&orders, &cluster.clone().topic("orders")));
     }
 }

@@ -15,7 +15,7 @@ use tracehop_propagation::XRay;
 use tracehop_sqs::Budget;
 
 use super::{publish, topic};
-use crate::aws::{Destinations, InFlight, Sender, Sending, SendingBatch, concerns};
+use crate::aws::{Destinations, InFlight, Sender, Sending, SendingBatch};
 use crate::contract::{Destination, Server};
 use crate::telemetry::Instrumentation;
 
@@ -163,7 +163,7 @@ impl Intercept for TraceInterceptor {
     ) -> Result<(), BoxError> {
         let current = Context::current();
         let passes = current.is_telemetry_suppressed() || InFlight::<Call>::is_set(cfg);
-        if passes || !concerns(&self.instrumentation, &current) {
+        if passes || !self.instrumentation.concerns(&current) {
             return Ok(());
         }
         let server = || topic::server(components, cfg);

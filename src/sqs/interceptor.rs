@@ -24,7 +24,7 @@ use tracehop_sqs::Budget;
 use super::receive::Receiving;
 use super::untraced::Untraced;
 use super::{queue, receive, send, settle};
-use crate::aws::{Destinations, InFlight, Sender, Sending, SendingBatch, concerns};
+use crate::aws::{Destinations, InFlight, Sender, Sending, SendingBatch};
 use crate::contract::Destination;
 use crate::telemetry::{ClientOperation, Instrumentation, MessageFacts, SettleSpan, SettleStart};
 
@@ -93,7 +93,7 @@ impl TraceInterceptor {
                 Call::Receive(Receiving::start(destination, current.clone()))
             });
         }
-        if !concerns(&self.instrumentation, current) {
+        if !self.instrumentation.concerns(current) {
             return None;
         }
         if let Some(input) = input.downcast_mut::<SendMessageInput>() {

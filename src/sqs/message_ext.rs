@@ -1,18 +1,13 @@
 use std::fmt::Display;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use aws_sdk_sqs::types::Message;
-use futures_util::FutureExt as _;
 use opentelemetry::Context;
-use opentelemetry::context::FutureExt as _;
 use opentelemetry::propagation::Extractor as _;
 use tracehop_sqs::HeaderExtractor;
 
 use super::{SqsQueue, receive};
-use crate::telemetry::{
-    self, OperationError, PREVIOUS, ProcessSpan, ProcessStart, Processed, Propagator, Scope,
-};
+use crate::telemetry::{self, PREVIOUS, ProcessSpan, ProcessStart, Propagator, Scope};
 
 /// Tracing for a consumer loop of one's own, on the messages that the AWS client received.
 ///
@@ -51,19 +46,7 @@ impl MessageExt for Message {
         F: Future<Output = Result<T, E>>,
         E: Display,
     {
-        let span = start(queue, self);
-        let run = AssertUnwindSafe(handler).catch_unwind();
-        let outcome = run.with_context(span.context().clone()).await;
-        let error = match &outcome {
-            Ok(Ok(_)) => None,
-            Ok(Err(error)) => Some(OperationError::other(error.to_string())),
-            Err(panic) => Some(OperationError::panicked(panic.as_ref())),
-        };
-        span.end(&Processed {
-            error,
-            ..Processed::default()
-        });
-        outcome.unwrap_or_else(|panic| resume_unwind(panic))
+        start(queue, self).run(handler).await
     }
 
     fn extract_context(&self) -> Context {

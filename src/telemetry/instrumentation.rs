@@ -1,6 +1,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
+use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::global::{self, BoxedTracer};
 use opentelemetry::propagation::{Extractor, Injector};
 use opentelemetry::trace::{
@@ -74,6 +75,15 @@ impl Instrumentation {
         self.tracer().is_some() || self.metrics().is_some()
     }
 
+    /// Whether an operation where `current` is current has anything to do: to record it, or to pass
+    /// on what is current. With telemetry suppressed it has not.
+    pub fn concerns(&self, current: &Context) -> bool {
+        !current.is_telemetry_suppressed()
+            && (self.records()
+                || current.span().span_context().is_valid()
+                || !current.baggage().is_empty())
+    }
+
     /// What reads and writes context.
     pub fn propagator(&self) -> &Propagator {
         &self.resolved().propagator
@@ -101,6 +111,15 @@ impl Instrumentation {
             baggage_dropped(metrics, &prepared, extracted.baggage_dropped);
         }
         extracted.context
+    }
+
+    /// Counts a message that has headers whose keys are not UTF-8, and that are passed over;
+    /// `has_some` is asked only where that is counted.
+    pub fn malformed_keys(&self, destination: &Arc<Destination>, has_some: impl FnOnce() -> bool) {
+        if let Some((metrics, prepared)) = self.counters(destination).filter(|_| has_some()) {
+            let format = KeyValue::new(names::FORMAT, names::HEADER_KEY);
+            metrics.malformed.add(1, &with(&prepared.metric, [format]));
+        }
     }
 
     /// Writes the context of `cx` into a carrier for `destination`, and counts it. Nothing is

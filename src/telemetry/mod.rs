@@ -16,6 +16,7 @@ mod prepared;
 mod process;
 mod propagator;
 mod receive;
+mod run;
 mod send;
 mod span;
 mod started;

@@ -72,6 +72,9 @@ pub(super) const SETTLED: &str = "tracehop.worker.settled";
 pub(super) const LEASES_LOST: &str = "tracehop.worker.leases_lost";
 pub(super) const IN_FLIGHT: &str = "tracehop.worker.in_flight";
 
+/// Stands for a format where it is the key of a header that is malformed.
+pub(super) const HEADER_KEY: &str = "header_key";
+
 /// An instrument that never has a value.
 pub(super) const PROBE: &str = "tracehop.probe";
 #[cfg(feature = "setup")]

@@ -34,7 +34,8 @@ pub struct Receive<'a> {
     pub started: Started,
     /// The messages, linked at the start, because samplers see no later links.
     pub messages: &'a [MessageLink<'a>],
-    /// Whether the call can bring several messages.
+    /// Whether the call can bring several messages: what is known of each is then on its link, and
+    /// else on the span.
     pub batch: bool,
 }
 
@@ -66,7 +67,10 @@ impl Instrumentation {
             .receive_spans
             .unwrap_or(receive.puller == Puller::Client);
         let empty = receive.messages.is_empty() && outcome.error.is_none();
-        let live = Live::begin(
+        let single = receive.messages.first().filter(|_| !receive.batch);
+        let bare = single.map(|message| MessageLink::new(message.creation));
+        let linked = bare.as_ref().map_or(receive.messages, std::slice::from_ref);
+        let mut live = Live::begin(
             self,
             Start {
                 destination: receive.destination,
@@ -74,13 +78,14 @@ impl Instrumentation {
                 kind: Op::Receive.kind(),
                 parent: receive.parent,
                 onto: receive.parent,
-                links: creation_links(self, receive.destination.system, receive.messages),
-                facts: &MessageFacts::NONE,
+                links: creation_links(self, receive.destination.system, linked),
+                facts: single.map_or(&MessageFacts::NONE, |message| &message.facts),
                 batch_count: receive.batch.then_some(receive.messages.len()),
                 started: Some(receive.started),
                 span: wanted && (!empty || options.empty_polls),
             },
         );
+        live.is_about(receive.messages.len());
         outcome.end(live);
     }
 

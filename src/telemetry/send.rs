@@ -77,7 +77,7 @@ impl<'a> Outcome<'a> {
         result.map_or_else(Self::failure, |_| Self::success())
     }
 
-    pub(super) fn end(&self, live: Live) {
+    pub(super) fn end(&self, mut live: Live) {
         if let Some(id) = self.request_id {
             live.set(names::AWS_REQUEST_ID, id.to_owned());
         }

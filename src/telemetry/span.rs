@@ -112,13 +112,29 @@ impl Live {
         }
     }
 
-    pub(super) fn describe(&self, facts: &MessageFacts<'_>) {
-        if let (true, Some(pending)) = (self.recording, &self.pending) {
+    /// Adds what is known of the message by now; a partition is told once.
+    pub(super) fn describe(&mut self, facts: &MessageFacts<'_>) {
+        let Some(pending) = &mut self.pending else {
+            return;
+        };
+        let partition = facts.partition().filter(|_| pending.partition.is_none());
+        if self.recording {
             let span = self.context.span();
             let body_size = self.instrumentation.options().body_size;
             facts.describe(pending.prepared.system(), body_size, |attribute| {
                 span.set_attribute(attribute);
             });
+            if let Some(partition) = &partition {
+                span.set_attribute(partition.clone());
+            }
+        }
+        pending.partition = partition.or_else(|| pending.partition.take());
+    }
+
+    /// How many messages metrics count. Default: those of the batch call, and 1 for a single call.
+    pub(super) fn is_about(&mut self, messages: usize) {
+        if let Some(pending) = &mut self.pending {
+            pending.messages = messages as u64;
         }
     }
 

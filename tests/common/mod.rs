@@ -22,6 +22,14 @@ pub(crate) fn elasticmq() -> Option<String> {
     broker("ElasticMQ", "TRACEHOP_ELASTICMQ_URL")
 }
 
+/// The bootstrap servers of a running Kafka, from `TRACEHOP_KAFKA_BROKERS`.
+///
+/// # Panics
+/// As [`localstack`].
+pub(crate) fn kafka() -> Option<String> {
+    broker("Kafka", "TRACEHOP_KAFKA_BROKERS")
+}
+
 /// The configuration of an SQS client of the server at `url`, to add to.
 pub(crate) fn sqs_config(url: &str) -> aws_sdk_sqs::config::Builder {
     aws_sdk_sqs::Config::builder()

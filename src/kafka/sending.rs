@@ -1,0 +1,218 @@
+use std::sync::Arc;
+
+use opentelemetry::Context;
+use opentelemetry::propagation::Extractor as _;
+use opentelemetry::trace::TraceContextExt as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{OwnedHeaders, ToBytes};
+use rdkafka::producer::{BaseRecord, FutureRecord};
+use rdkafka::util::IntoOpaque;
+use tracehop_kafka::{HeaderExtractor, HeaderInjector, Injected, RawHeaders};
+use tracehop_propagation::{BaggageDropped, LINEAGE};
+
+use super::KafkaCluster;
+use super::failure::operation_error;
+use crate::contract::Destination;
+use crate::telemetry::{
+    FreshLineage, Instrumentation, MessageFacts, MessageLink, Outcome, Outgoing, SendSpan,
+    SendStart,
+};
+
+/// A record that is about to be sent.
+pub(super) struct Record<'r> {
+    pub(super) topic: &'r str,
+    pub(super) partition: Option<i32>,
+    pub(super) key: Option<&'r [u8]>,
+    pub(super) payload: Option<&'r [u8]>,
+    pub(super) headers: &'r mut Option<OwnedHeaders>,
+}
+
+impl<'r, K: ToBytes + ?Sized, P: ToBytes + ?Sized> From<&'r mut FutureRecord<'_, K, P>>
+    for Record<'r>
+{
+    fn from(record: &'r mut FutureRecord<'_, K, P>) -> Self {
+        Self {
+            topic: record.topic,
+            partition: record.partition,
+            key: record.key.map(ToBytes::to_bytes),
+            payload: record.payload.map(ToBytes::to_bytes),
+            headers: &mut record.headers,
+        }
+    }
+}
+
+impl<'r, K, P, D> From<&'r mut BaseRecord<'_, K, P, D>> for Record<'r>
+where
+    K: ToBytes + ?Sized,
+    P: ToBytes + ?Sized,
+    D: IntoOpaque,
+{
+    fn from(record: &'r mut BaseRecord<'_, K, P, D>) -> Self {
+        Self {
+            topic: record.topic,
+            partition: record.partition,
+            key: record.key.map(ToBytes::to_bytes),
+            payload: record.payload.map(ToBytes::to_bytes),
+            headers: &mut record.headers,
+        }
+    }
+}
+
+impl KafkaCluster {
+    /// Starts the span of a send where `current` is current, and puts its context onto the record,
+    /// unless the user put one there. `None` where there is nothing to record and nothing to pass
+    /// on.
+    pub(super) fn send(&self, current: &Context, record: Record<'_>) -> Option<Sending> {
+        let telemetry = self.telemetry();
+        if !telemetry.concerns(current) {
+            return None;
+        }
+        let Record {
+            topic,
+            partition,
+            key,
+            payload,
+            headers,
+        } = record;
+        let destination = self.topic(topic);
+        let carrier = HeaderExtractor::new(headers.as_ref().map(OwnedHeaders::as_borrowed));
+        let existing = match headers {
+            Some(_) => telemetry.propagator().extract(&carrier).context,
+            None => Context::new(),
+        };
+        let outgoing = Instrumentation::outgoing(&existing, current);
+        let users = matches!(outgoing, Outgoing::Users(_)).then(|| MessageLink::new(&existing));
+        let span = telemetry.send(&SendStart {
+            destination: &destination,
+            parent: current,
+            batch_count: None,
+            creation: users.is_none(),
+            messages: users.as_slice(),
+            facts: MessageFacts {
+                partition: known(partition),
+                key,
+                tombstone: payload.is_none(),
+                body_size: Some(payload.map_or(0, <[u8]>::len)),
+                headers: Some(&carrier),
+                ..MessageFacts::NONE
+            },
+        });
+        let lineage = fresh_lineage(current, &carrier);
+        let injected = match outgoing {
+            Outgoing::Users(users) => {
+                let carried = current.with_remote_span_context(users);
+                let injector = HeaderInjector::new(telemetry.propagator(), headers);
+                self.inject(&destination, &carried, injector.keep_present(), lineage)
+            }
+            Outgoing::Unmarked | Outgoing::Stale => {
+                let injector = HeaderInjector::new(telemetry.propagator(), headers);
+                self.inject(&destination, span.context(), injector, lineage)
+            }
+        };
+        Some(Sending {
+            telemetry: telemetry.clone(),
+            destination,
+            span,
+            injected: Some(injected),
+        })
+    }
+
+    fn inject(
+        &self,
+        destination: &Arc<Destination>,
+        carried: &Context,
+        mut injector: HeaderInjector<'_>,
+        lineage: Vec<(&'static str, String)>,
+    ) -> Injected {
+        use opentelemetry::propagation::Injector as _;
+
+        for (name, value) in lineage {
+            injector.set(name, value);
+        }
+        let baggage = self.telemetry().propagator().inject(carried, &mut injector);
+        let injected = injector.finish();
+        let dropped = injected
+            .dropped
+            .iter()
+            .map(|field| (field.as_str(), "invalid"));
+        self.telemetry()
+            .injected(destination, carried, dropped, baggage);
+        injected
+    }
+}
+
+/// A send under way. Dropping it ends its span as `cancelled`.
+#[derive(Debug)]
+pub(super) struct Sending {
+    telemetry: Instrumentation,
+    destination: Arc<Destination>,
+    span: SendSpan,
+    /// `None` once it is taken off again.
+    injected: Option<Injected>,
+}
+
+impl Sending {
+    /// Whether the record is too large, and might not be without what was written to it.
+    pub(super) fn is_in_the_way(&self, error: &KafkaError) -> bool {
+        let wrote = self
+            .injected
+            .as_ref()
+            .is_some_and(|injected| injected.fields > 0);
+        wrote && error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
+    }
+
+    /// Takes off what was written, and counts it as dropped.
+    pub(super) fn withdraw(&mut self, headers: &mut Option<OwnedHeaders>) {
+        let Some(injected) = self.injected.take() else {
+            return;
+        };
+        let raw = headers
+            .as_ref()
+            .map(|headers| RawHeaders::new(headers.as_borrowed()));
+        let written = raw.into_iter().flatten().rev().take(injected.fields);
+        let written: Vec<_> = written
+            .map(|field| String::from_utf8_lossy(field.key).into_owned())
+            .collect();
+        let dropped = written.iter().map(|field| (field.as_str(), "bytes"));
+        let (nothing, none) = (Context::new(), BaggageDropped::default());
+        self.telemetry
+            .injected(&self.destination, &nothing, dropped, none);
+        injected.undo(headers);
+    }
+
+    /// The broker has the record.
+    pub(super) fn delivered(self, partition: i32, offset: i64) {
+        let facts = MessageFacts {
+            partition: known(Some(partition)),
+            // Negative without acknowledgements.
+            offset: Some(offset).filter(|offset| *offset >= 0),
+            ..MessageFacts::NONE
+        };
+        self.span.end(&Outcome {
+            facts,
+            ..Outcome::success()
+        });
+    }
+
+    /// The record was not sent: its owner gets it back with the headers that it had.
+    pub(super) fn failed(self, error: &KafkaError, headers: &mut Option<OwnedHeaders>) {
+        if let Some(injected) = self.injected {
+            injected.undo(headers);
+        }
+        self.span.end(&Outcome::failure(operation_error(error)));
+    }
+}
+
+/// librdkafka writes a partition that it has yet to choose as -1.
+fn known(partition: Option<i32>) -> Option<i32> {
+    partition.filter(|partition| *partition >= 0)
+}
+
+/// The lineage that was written for this very record.
+fn fresh_lineage(current: &Context, carrier: &HeaderExtractor<'_>) -> Vec<(&'static str, String)> {
+    if current.get::<FreshLineage>().is_none() {
+        return Vec::new();
+    }
+    let values = LINEAGE.map(|name| Some((name, carrier.get(name)?.to_owned())));
+    values.into_iter().flatten().collect()
+}
