@@ -36,17 +36,11 @@ pub struct W3cBaggage;
 impl W3cBaggage {
     pub(crate) const NAME: &'static str = "baggage";
 
-    /// Writes the header exactly as it was received, over-long or partly broken too, if nobody
-    /// edited the baggage since: what a relay does. Otherwise injects as usual.
-    ///
-    /// Returns what that left out, which is nothing for a header passed on.
-    pub fn forward(self, cx: &Context, injector: &mut dyn Injector) -> BaggageDropped {
-        let mut dropped = BaggageDropped::default();
-        match ReceivedBaggage::unedited(cx) {
-            Some(header) => injector.set(FIELD, header.to_owned()),
-            None => self.inject(cx, injector, &mut dropped),
-        }
-        dropped
+    /// `cx` for a message that is passed on, as a relay does: the header is then written exactly
+    /// as it was received, over-long or partly broken too, if nobody edited the baggage since.
+    #[must_use]
+    pub fn forwarded(cx: &Context) -> Context {
+        cx.with_value(Forwarded)
     }
 }
 
@@ -60,6 +54,12 @@ impl Format for W3cBaggage {
     }
 
     fn inject(&self, cx: &Context, injector: &mut dyn Injector, dropped: &mut BaggageDropped) {
+        if cx.get::<Forwarded>().is_some()
+            && let Some(header) = ReceivedBaggage::unedited(cx)
+        {
+            injector.set(FIELD, header.to_owned());
+            return;
+        }
         let baggage = cx.baggage();
         if baggage.is_empty() {
             return;
@@ -92,6 +92,10 @@ impl Format for W3cBaggage {
 }
 
 impl_text_map_propagator!(W3cBaggage);
+
+/// Stands in the context of a message that is passed on.
+#[derive(Clone, Copy, Debug)]
+struct Forwarded;
 
 /// The `baggage` header as it was received, kept in the [`Context`].
 #[derive(Clone, Debug, PartialEq, Eq)]
