@@ -187,6 +187,10 @@ impl<B: BatchHandler> Work for Batches<B> {
         self.most
     }
 
+    fn together(&self) -> bool {
+        true
+    }
+
     fn linger(&self) -> Duration {
         self.linger
     }
@@ -231,19 +235,11 @@ fn link(delivery: &Delivery<()>) -> MessageLink<'_> {
     }
 }
 
-/// The item's own verdict, else what became of the whole.
 fn handled(item: BatchItem, whole: &Ended) -> Handled {
     let state = std::mem::take(&mut *item.state());
-    let ended = match (state.verdict, whole) {
-        (Some(verdict), _) => Ended::Returned(verdict),
-        (None, Ended::Returned(Ok(()))) => Ended::Returned(Ok(())),
-        (None, Ended::Returned(Err(failure))) => Ended::Returned(Err(failure.again())),
-        (None, Ended::LeaseLost) => Ended::LeaseLost,
-        (None, Ended::Aborted) => Ended::Aborted,
-    };
     Handled {
         incoming: item.incoming,
-        ended,
+        ended: Ended::of(state.verdict, whole),
         span: None,
         closed_span: state.span,
     }

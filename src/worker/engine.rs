@@ -68,7 +68,7 @@ impl<S: Source, W: Work> Engine<S, W> {
             let decision = self.decide(&handled, behind, batch.as_ref()).await;
             stopped.note(lane, decision.as_ref().map(|decision| &decision.settle));
             match decision {
-                Some(decision) if matches!(decision.settle, Settlement::Nack { .. }) => {
+                Some(decision) if comes_back(&decision.settle) => {
                     again.push((receipt, handled, decision));
                 }
                 decision => {
@@ -104,7 +104,8 @@ impl<S: Source, W: Work> Engine<S, W> {
         if incoming.lease().is_lost() {
             return None;
         }
-        if let Some(settlement) = behind {
+        // What was not begun is no attempt, whatever stands before it.
+        if let Some(settlement) = behind.filter(|_| !matches!(handled.ended, Ended::Unseen)) {
             return Some(Decision::plain(settlement));
         }
         let settlement = self
@@ -223,9 +224,13 @@ impl<S: Source, W: Work> Engine<S, W> {
     }
 }
 
+fn comes_back(settlement: &Settlement) -> bool {
+    matches!(settlement, Settlement::Nack { .. } | Settlement::Release)
+}
+
 fn error(handled: &Handled) -> Option<OperationError<'static>> {
     match &handled.ended {
-        Ended::Returned(Ok(())) => None,
+        Ended::Returned(Ok(())) | Ended::Unseen => None,
         Ended::Returned(Err(failure)) => Some(OperationError::new(
             failure.error_type().to_owned(),
             failure.to_string(),

@@ -48,7 +48,7 @@ impl Drained {
 pub(super) struct Run<S: Source, W> {
     engine: Arc<Engine<S, W>>,
     gate: Gate,
-    concurrency: usize,
+    capacity: Capacity,
     drain: Duration,
     slots: Arc<Semaphore>,
     /// No more is to be received.
@@ -64,12 +64,22 @@ impl<S: Source, W: Work> Run<S, W> {
         concurrency: usize,
         drain: Duration,
     ) -> Self {
+        let most = engine.work.most();
+        let capacity = Capacity {
+            slots: concurrency.saturating_mul(most).min(Semaphore::MAX_PERMITS),
+            per_lane: most,
+        };
+        let slots = if engine.work.together() {
+            concurrency
+        } else {
+            capacity.slots
+        };
         Self {
             engine: Arc::new(engine),
             gate,
-            concurrency,
+            capacity,
             drain,
-            slots: Arc::new(Semaphore::new(concurrency)),
+            slots: Arc::new(Semaphore::new(slots)),
             stopping: CancellationToken::new(),
             handlers: JoinSet::new(),
         }
@@ -78,15 +88,10 @@ impl<S: Source, W: Work> Run<S, W> {
     pub(super) async fn until(mut self, shutdown: impl Future) -> Result<Drained> {
         let _stopped = Stopped(Arc::clone(&self.engine.status));
         let mut shutdown = pin!(shutdown);
-        let most = self.engine.work.most();
-        let capacity = Capacity {
-            slots: self.concurrency.saturating_mul(most),
-            per_lane: most,
-        };
         tokio::select! {
             biased;
             _ = &mut shutdown => return Ok(Drained::default()),
-            opened = self.engine.source.open(capacity) => opened?,
+            opened = self.engine.source.open(self.capacity) => opened?,
         }
         self.engine.status.enter(Stage::Running);
         let (engine, stopping) = (Arc::clone(&self.engine), self.stopping.clone());
@@ -115,7 +120,7 @@ impl<S: Source, W: Work> Run<S, W> {
     async fn receive(&mut self) -> Result<()> {
         loop {
             self.reap();
-            let Some(slot) = self.free_slot().await else {
+            let Some(slot) = self.free_slots(1).await else {
                 return Ok(());
             };
             tokio::select! {
@@ -123,54 +128,60 @@ impl<S: Source, W: Work> Run<S, W> {
                 () = self.stopping.cancelled() => return Ok(()),
                 () = self.gate.opened() => {}
             }
-            let free = 1 + self.slots.available_permits();
             let most = self.engine.work.most();
+            let together = self.engine.work.together();
+            let max = if together {
+                most
+            } else {
+                1 + self.slots.available_permits()
+            };
             let deliveries = tokio::select! {
                 biased;
                 () = self.stopping.cancelled() => return Ok(()),
                 () = self.gate.closed() => continue,
-                received = self.engine.source.receive(if most > 1 { most } else { free }) => received?,
+                received = self.engine.source.receive(max) => received?,
             };
             if deliveries.is_empty() {
                 return Ok(());
             }
             self.engine.status.received(SystemTime::now());
-            if most > 1 {
+            if together {
                 let gathered = self.gather(deliveries, most).await;
                 self.spawn(slot, gathered);
-            } else {
-                let mut slot = Some(slot);
-                for delivery in deliveries {
-                    let free = match slot.take() {
-                        Some(slot) => Some(slot),
-                        None => self.free_slot().await,
-                    };
-                    match free {
-                        Some(slot) => self.spawn(slot, vec![delivery]),
-                        None => self.give_back(delivery).await,
-                    }
+                continue;
+            }
+            // It is only we who take slots: what was free is.
+            drop(slot);
+            for run in runs(deliveries, most) {
+                match self.free_slots(run.len()).await {
+                    Some(slots) => self.spawn(slots, run),
+                    None => self.give_back(run).await,
                 }
             }
         }
     }
 
-    /// Waits for a free slot; `None` where there is none before the worker is to stop.
-    async fn free_slot(&self) -> Option<OwnedSemaphorePermit> {
+    /// Waits for free slots; `None` where there are none before the worker is to stop.
+    async fn free_slots(&self, count: usize) -> Option<OwnedSemaphorePermit> {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
         tokio::select! {
             biased;
-            slot = Arc::clone(&self.slots).acquire_owned() => slot.ok(),
+            slots = Arc::clone(&self.slots).acquire_many_owned(count) => slots.ok(),
             () = self.stopping.cancelled() => None,
         }
     }
 
-    /// What a source yielded beyond what it was asked for, and no handler will see.
-    async fn give_back(&self, delivery: Delivery<S::Receipt>) {
-        let settled = self
-            .engine
-            .source
-            .settle(delivery.receipt, Settlement::Release);
-        if let Err(error) = settled.await {
-            tracing::warn!(%error, "a delivery was not given back, its message comes again");
+    /// What a source yielded beyond what it was asked for, and no handler will see: last first, so
+    /// that a lane keeps its order.
+    async fn give_back(&self, run: Vec<Delivery<S::Receipt>>) {
+        for delivery in run.into_iter().rev() {
+            let settling = self
+                .engine
+                .source
+                .settle(delivery.receipt, Settlement::Release);
+            if let Err(error) = settling.await {
+                tracing::warn!(%error, "a delivery was not given back, its message comes again");
+            }
         }
     }
 
@@ -269,6 +280,23 @@ fn gone<S: Source, W>(error: JoinError, engine: &Engine<S, W>) -> Error {
             "the runtime shut down",
         ),
     }
+}
+
+/// Takes deliveries apart: those of one lane that stand together, `most` at a time, and each that
+/// has no lane.
+fn runs<R>(deliveries: Vec<Delivery<R>>, most: usize) -> Vec<Vec<Delivery<R>>> {
+    let mut runs: Vec<Vec<Delivery<R>>> = Vec::new();
+    for delivery in deliveries {
+        match runs.last_mut() {
+            Some(run)
+                if run.len() < most && delivery.lane.is_some() && run[0].lane == delivery.lane =>
+            {
+                run.push(delivery);
+            }
+            _ => runs.push(vec![delivery]),
+        }
+    }
+    runs
 }
 
 /// Handlers' panics are caught where they run; what is left is a future that panics when it is

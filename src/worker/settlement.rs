@@ -14,6 +14,23 @@ pub(crate) enum Ended {
     LeaseLost,
     /// The handler was cancelled at the end of the drain time.
     Aborted,
+    /// It was never begun, because something before it failed.
+    Unseen,
+}
+
+impl Ended {
+    /// How one of several deliveries ended that were handled together: by its own verdict, else as
+    /// the whole did.
+    pub(crate) fn of(verdict: Option<Result<(), Failure>>, whole: &Self) -> Self {
+        match (verdict, whole) {
+            (Some(verdict), _) => Self::Returned(verdict),
+            (None, Self::Returned(Ok(()))) => Self::Returned(Ok(())),
+            (None, Self::Returned(Err(failure))) => Self::Returned(Err(failure.again())),
+            (None, Self::LeaseLost) => Self::LeaseLost,
+            (None, Self::Aborted) => Self::Aborted,
+            (None, Self::Unseen) => Self::Unseen,
+        }
+    }
 }
 
 /// What the user set for deliveries that fail.
@@ -34,6 +51,7 @@ impl Retrying {
             Ended::Returned(Ok(())) => return Some(Settlement::Ack),
             // Handled in part by a worker that goes away: for another worker, at once.
             Ended::Aborted => return Some(again(Duration::ZERO)),
+            Ended::Unseen => return Some(Settlement::Release),
             Ended::Returned(Err(failure)) => failure,
         };
         Some(match failure.then {
@@ -108,6 +126,7 @@ mod tests {
         let settlement = |ended| retrying.settlement(&ended, 7);
         assert_eq!(settlement(Ended::Returned(Ok(()))), Some(Settlement::Ack));
         assert_eq!(settlement(Ended::LeaseLost), None);
+        assert_eq!(settlement(Ended::Unseen), Some(Settlement::Release));
         assert_eq!(settlement(Ended::Aborted), Some(again(Duration::ZERO)));
         assert_eq!(
             settlement(failed(Failure::retry_after(SECOND * 9))),

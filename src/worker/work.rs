@@ -25,6 +25,13 @@ pub trait Work: sealed::Sealed + Send + Sync + 'static {
         1
     }
 
+    /// Whether deliveries of several lanes, and those of none, are taken together too: a batch,
+    /// which has one slot. Otherwise each run of a lane is on its own, with a slot a delivery.
+    #[doc(hidden)]
+    fn together(&self) -> bool {
+        false
+    }
+
     /// How long further deliveries are waited for after the first.
     #[doc(hidden)]
     fn linger(&self) -> Duration {
