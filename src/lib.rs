@@ -9,6 +9,8 @@ pub mod journey;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod memory;
+#[cfg(feature = "worker")]
+pub mod relay;
 #[cfg(feature = "setup")]
 pub mod setup;
 #[cfg(feature = "sns")]

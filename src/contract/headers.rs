@@ -114,6 +114,11 @@ impl Headers {
         self.0.len() < before
     }
 
+    /// Keeps the headers of which `keep` holds, in their order.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Bytes, &Value) -> bool) {
+        self.0.retain(|(name, value)| keep(name, value));
+    }
+
     /// The last value under that name.
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<&Value> {
         self.0

@@ -27,6 +27,9 @@ pub struct Lineage<'a> {
 /// In bytes.
 const LONGEST_ERROR: usize = 256;
 
+/// How often a message was relayed, in decimal digits.
+pub const HOPS: &str = "tracehop-hops";
+
 /// The process span of the attempt before, as a `traceparent`.
 pub const PREVIOUS: &str = "tracehop-previous";
 

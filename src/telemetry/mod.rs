@@ -23,7 +23,7 @@ mod started;
 
 pub use facts::{MessageFacts, MessageLink, OperationError};
 pub use instrumentation::{InFlight, Instrumentation, queue_time};
-pub use lineage::{FreshLineage, Lineage, PREVIOUS, previous};
+pub use lineage::{FreshLineage, HOPS, Lineage, PREVIOUS, previous};
 #[cfg(feature = "setup")]
 pub(crate) use metrics::observe_dropped_spans;
 pub use names::{ClientOperation, LinkType};

@@ -192,6 +192,13 @@ impl ProcessSpan {
         self.live.has_span().then(span_context)
     }
 
+    /// Says that the message is relayed, on which route, and the how manieth hop that is. Nothing
+    /// is made of the route where the span is not recorded.
+    pub fn relayed(&self, route: impl Into<opentelemetry::StringValue>, hop: u32) {
+        self.live.set(names::RELAY_ROUTE, route.into());
+        self.live.set(names::RELAY_HOP, i64::from(hop));
+    }
+
     /// Ends the span and records its duration.
     pub fn end(self, processed: &Processed<'_>) {
         if let Some(settlement) = processed.settlement {

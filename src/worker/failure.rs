@@ -96,7 +96,7 @@ impl Failure {
     }
 
     /// The same verdict once more, for another message of the same batch.
-    pub(super) fn again(&self) -> Self {
+    pub(crate) fn again(&self) -> Self {
         Self {
             error: self.to_string().into(),
             error_type: self.error_type.clone(),

@@ -39,5 +39,7 @@ pub use handle::{Health, WorkerHandle};
 pub use handler::{BatchHandler, Handler};
 pub use incoming::Incoming;
 pub use run::Drained;
+pub(crate) use settlement::Ended;
 pub use work::Work;
+pub(crate) use work::{Handled, Rules, Worked, sealed};
 pub use worker::{LostLease, Worker};

@@ -14,8 +14,8 @@ use super::{Failure, Handler, Incoming, LostLease};
 use crate::contract::Delivery;
 use crate::telemetry::{Instrumentation, MessageFacts, ProcessSpan, ProcessStart, Scope};
 
-/// What a worker runs: every [`Handler`] is work, and so is a batch handler in
-/// [`Batches`](super::Batches).
+/// What a worker runs: every [`Handler`] is work, and so are a batch handler in
+/// [`Batches`](super::Batches) and a [`Relay`](crate::relay::Relay).
 ///
 /// It is this crate's to implement.
 pub trait Work: sealed::Sealed + Send + Sync + 'static {

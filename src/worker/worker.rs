@@ -64,8 +64,8 @@ pub enum LostLease {
 }
 
 impl<S: Source, W: Work> Worker<S, W> {
-    /// A worker of that source: `work` is a [`Handler`](super::Handler) such as an `async fn`, or
-    /// [`Batches`](super::Batches).
+    /// A worker of that source: `work` is a [`Handler`](super::Handler) such as an `async fn`,
+    /// [`Batches`](super::Batches), or a [`Relay`](crate::relay::Relay).
     pub fn new(source: S, work: W) -> Self {
         Self {
             source: Arc::new(source),
@@ -82,7 +82,8 @@ impl<S: Source, W: Work> Worker<S, W> {
         }
     }
 
-    /// How many handlers run at a time, at least 1. Default: 32.
+    /// How many handlers run at a time, at least 1. Default: 32. A batch counts once; a
+    /// [`Relay`](crate::relay::Relay) has that many times its longest run in hand.
     pub fn concurrency(mut self, handlers: usize) -> Self {
         self.concurrency = handlers.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
         self
