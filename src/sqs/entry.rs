@@ -2,7 +2,7 @@
 mod tests;
 
 use std::collections::HashMap;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder;
@@ -20,6 +20,10 @@ pub(super) const MOST_HEADERS: usize = 10;
 
 /// The longest delay (`SendMessage`, API version 2012-11-05).
 const LONGEST_DELAY: Duration = Duration::from_mins(15);
+
+/// The data types, with a label behind, of what only other brokers tell apart.
+pub(super) const BOOL: &str = "String.bool";
+pub(super) const TIMESTAMP: &str = "Number.timestamp";
 
 /// What a queue takes, and what the user allows.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +75,11 @@ pub(super) fn entry(
         .set_message_group_id(group)
         .build()
         .map_err(|error| refuse(error.to_string()))
+}
+
+/// Whether the body of a message goes out in another form, which a header tells.
+pub(super) fn adds_header(message: &Message, rules: Rules) -> bool {
+    rules.encode_binary && Obstacle::of(message.payload.as_ref()).is_some()
 }
 
 /// The call that sends one entry alone.
@@ -143,7 +152,7 @@ fn attribute_name(name: &[u8]) -> Result<&str, String> {
 
 /// A header in the data types of SQS: String, Number and Binary, and labels of ours behind them
 /// for what only other brokers tell apart.
-fn attribute(value: &Value) -> Result<MessageAttributeValue, String> {
+pub(super) fn attribute(value: &Value) -> Result<MessageAttributeValue, String> {
     let text = |kind: &str, text: String| match refused_character(&text) {
         _ if text.is_empty() => Err("SQS refuses an empty value".to_owned()),
         Some(refused) => Err(format!(
@@ -168,11 +177,11 @@ fn attribute(value: &Value) -> Result<MessageAttributeValue, String> {
         Value::Bytes(value) => bytes("Binary", value),
         Value::Int(number) => text("Number", number.to_string()),
         Value::Float(number) if number.is_finite() => text("Number", number.to_string()),
-        Value::Bool(flag) => text("String.bool", flag.to_string()),
+        Value::Bool(flag) => text(BOOL, flag.to_string()),
         Value::Timestamp(at) => {
             let since = at.duration_since(UNIX_EPOCH);
             let since = since.map_err(|_| "a time before 1970 has no form in SQS".to_owned())?;
-            text("Number.timestamp", decimal(since))
+            text(TIMESTAMP, decimal(since))
         }
         Value::Other { kind, bytes: value } if kind.starts_with("Binary") => bytes(kind, value),
         Value::Other { kind, bytes: value }
@@ -185,6 +194,16 @@ fn attribute(value: &Value) -> Result<MessageAttributeValue, String> {
         Value::Null | Value::Float(_) => Err("the value has no form in SQS".to_owned()),
     };
     attribute?.build().map_err(|error| error.to_string())
+}
+
+/// The time of a value in the data type [`TIMESTAMP`].
+pub(super) fn time(text: &str) -> Option<SystemTime> {
+    let (seconds, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    if decimals.len() > 9 {
+        return None;
+    }
+    let nanos = format!("{decimals:0<9}").parse().ok()?;
+    UNIX_EPOCH.checked_add(Duration::new(seconds.parse().ok()?, nanos))
 }
 
 /// Seconds with as many decimals as there are.

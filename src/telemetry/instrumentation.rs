@@ -147,6 +147,19 @@ impl Instrumentation {
         if cx.span().span_context().is_valid() {
             metrics.injected.add(1, &prepared.metric);
         }
+        baggage_dropped(metrics, &prepared, baggage);
+        self.dropped(destination, dropped);
+    }
+
+    /// Counts fields that did not fit onto a message, each with its reason.
+    pub fn dropped<'a>(
+        &self,
+        destination: &Arc<Destination>,
+        dropped: impl IntoIterator<Item = (&'a str, &'static str)>,
+    ) {
+        let Some((metrics, prepared)) = self.counters(destination) else {
+            return;
+        };
         for (field, reason) in dropped {
             let field = KeyValue::new(names::FIELD, field.to_owned());
             let reason = KeyValue::new(names::REASON, reason);
@@ -154,7 +167,6 @@ impl Instrumentation {
                 .dropped
                 .add(1, &with(&prepared.metric, [field, reason]));
         }
-        baggage_dropped(metrics, &prepared, baggage);
     }
 
     /// Counts a delivery that a worker settled.

@@ -1,11 +1,13 @@
 //! Messages in SQS's form and back.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use opentelemetry::Context;
 use tracehop::contract::{Capacity, ErrorKind, Message, Settlement, Sink, Source, Value};
 use tracehop::sqs::SqsSource;
+use tracehop::telemetry::FreshLineage;
+use tracehop::testing::Recorder;
 use tracehop::testing::sqs::SqsEndpoint;
 
 use crate::support::{builder, client};
@@ -14,6 +16,10 @@ use crate::support::{builder, client};
 async fn through(sqs: &SqsEndpoint, url: &str, message: Message, encode: bool) -> Message {
     let sink = builder(sqs, url).encode_binary(encode).build().unwrap();
     sink.send(message).await.unwrap();
+    received(sqs, url).await
+}
+
+async fn received(sqs: &SqsEndpoint, url: &str) -> Message {
     let source = SqsSource::builder(client(sqs), url).wait_time(Duration::from_secs(1));
     let source = source.build().unwrap();
     source.open(Capacity::slots(1)).await.unwrap();
@@ -33,6 +39,12 @@ async fn a_message_comes_out_as_it_went_in() {
         .with_group("tenant")
         .with_header("text", "t")
         .with_header("int", 42_i64)
+        .with_header("float", Value::Float(-0.25))
+        .with_header("flag", true)
+        .with_header(
+            "time",
+            Value::Timestamp(UNIX_EPOCH + Duration::from_millis(1500)),
+        )
         .with_header("bytes", Bytes::from_static(b"\xff\x00"))
         .with_header(
             "labelled",
@@ -43,7 +55,7 @@ async fn a_message_comes_out_as_it_went_in() {
         );
     let came = through(&sqs, &url, sent.clone(), false).await;
     assert_eq!((came.payload, came.group), (sent.payload, sent.group));
-    assert_eq!(came.headers.len(), 4);
+    assert_eq!(came.headers.len(), 7);
     for (name, value) in sent.headers.iter() {
         assert_eq!(came.headers.get(name), Some(value));
     }
@@ -101,4 +113,37 @@ async fn ten_headers_of_the_users_go_out_unchanged() {
     });
     let came = through(&sqs, &url, ten.clone(), false).await;
     assert_eq!(came.headers.len(), 10);
+}
+
+/// A dead letter, or a message that is relayed.
+#[tokio::test]
+async fn lineage_is_left_out_before_a_header_of_the_users_is_refused() {
+    let sqs = SqsEndpoint::start().await;
+    let url = sqs.queue("orders").create();
+    let recorder = Recorder::new();
+    let lineage = ["tracehop-attempt", "tracehop-origin", "tracehop-error"];
+    for (users, payload, kept) in [(8, "x", 1), (10, "x", 0), (9, "\u{1}", 0)] {
+        let mut message = (0..users).fold(Message::new(payload), |message, index| {
+            message.with_header(format!("h{index}"), "v")
+        });
+        for name in lineage {
+            message = message.with_header(name, "1");
+        }
+        let sink = builder(&sqs, &url).encode_binary(true);
+        let sink = sink.instrumentation(recorder.instrumentation()).build();
+        let parent = Context::new().with_value(FreshLineage);
+        let sent = sink.unwrap().enqueue(message, &parent).await.unwrap();
+        sent.await.unwrap();
+        let came = received(&sqs, &url).await;
+        assert_eq!(came.text(), Some(payload));
+        let names: Vec<_> = came.headers.iter().map(|(name, _)| name.clone()).collect();
+        let count = |prefix: &[u8]| names.iter().filter(|name| name.starts_with(prefix)).count();
+        assert_eq!((count(b"h"), count(b"tracehop-")), (users, kept));
+    }
+    let slots = [
+        ("tracehop.reason", "slots"),
+        ("tracehop.field", "tracehop-error"),
+    ];
+    let dropped = recorder.total("tracehop.propagation.dropped", &slots);
+    assert_eq!(dropped, Some(3.0));
 }

@@ -42,8 +42,14 @@ async fn attributes_keep_their_types() {
         ("zeros", attribute("Number", "007"), other("Number", "007")),
         (
             "decimal",
-            attribute("Number", "1.5"),
-            other("Number", "1.5"),
+            attribute("Number", "1.50"),
+            other("Number", "1.50"),
+        ),
+        ("float", attribute("Number", "1.5"), Value::Float(1.5)),
+        (
+            "flag",
+            attribute("String.bool", "yes"),
+            other("String.bool", "yes"),
         ),
         (
             "labelled",

@@ -4,7 +4,7 @@ use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator;
 use tokio::sync::oneshot;
-use tracehop_sqs::{Budget, Outgoing as _};
+use tracehop_sqs::{Budget, DropReason, LINEAGE, Outgoing as _};
 
 use super::Answer;
 use crate::aws::{Created, Sender};
@@ -49,7 +49,7 @@ impl Encoder {
         mut message: Message,
         parent: &Context,
     ) -> Result<SendMessageBatchRequestEntry> {
-        if message.headers.len() > MOST_HEADERS {
+        if message.headers.len() >= MOST_HEADERS {
             self.make_room(&mut message, parent);
         }
         entry::entry(message, self.rules, &self.destination)
@@ -87,19 +87,25 @@ impl Encoder {
         }
     }
 
-    /// Takes off propagation fields that will be written anew, as far as they fit: they are none
-    /// of the user's headers.
+    /// Takes off propagation fields that will be written anew, as far as they fit, and then of the
+    /// lineage headers what finds no room: they are none of the user's headers.
     fn make_room(&self, message: &mut Message, parent: &Context) {
         let propagator = self.instrumentation.propagator();
         let existing = propagator.extract(&message.headers).context;
-        if matches!(
+        if !matches!(
             Instrumentation::outgoing(&existing, parent),
             Outgoing::Users(_)
         ) {
-            return;
+            for field in propagator.fields() {
+                message.headers.remove(field);
+            }
         }
-        for field in propagator.fields() {
-            message.headers.remove(field);
+        let most = MOST_HEADERS - usize::from(entry::adds_header(message, self.rules));
+        for name in LINEAGE.into_iter().rev() {
+            if message.headers.len() > most && message.headers.remove(name) {
+                let dropped = [(name, DropReason::Slots.as_str())];
+                self.instrumentation.dropped(&self.destination, dropped);
+            }
         }
     }
 }

@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use super::receipt::{DeadCopy, Grant, Granted};
 use crate::contract::{Delivery, Destination, Lane, LeaseKeeper, Message, Value};
-use crate::sqs::binary;
 use crate::sqs::receive;
+use crate::sqs::{binary, entry};
 use crate::telemetry::Instrumentation;
 
 /// What every message of one queue has in common.
@@ -127,26 +127,38 @@ fn copy(delivery: &Delivery<()>) -> DeadCopy {
 /// A message attribute in the contract's types; one that they have no type for keeps its own name
 /// and form.
 fn value(attribute: MessageAttributeValue) -> Value {
+    let kind = attribute.data_type;
     let text = attribute.string_value.unwrap_or_default();
-    match attribute.data_type.as_str() {
+    if let Some(value) = labelled(&kind, &text) {
+        return value;
+    }
+    match kind.as_str() {
         "String" => Value::Text(text),
         "Binary" => Value::Bytes(blob(attribute.binary_value)),
-        "Number" if canonical(&text).is_some() => canonical(&text).map_or(Value::Null, Value::Int),
-        kind => Value::Other {
-            bytes: if kind.starts_with("Binary") {
+        other => Value::Other {
+            bytes: if other.starts_with("Binary") {
                 blob(attribute.binary_value)
             } else {
                 Bytes::from(text)
             },
-            kind: attribute.data_type,
+            kind,
         },
     }
 }
 
-/// The integer that is written just so, such that writing it again gives the same text.
-fn canonical(text: &str) -> Option<i64> {
-    let number: i64 = text.parse().ok()?;
-    (number.to_string() == text).then_some(number)
+/// What the sink writes in the data type `kind`, where it would write it just so.
+fn labelled(kind: &str, text: &str) -> Option<Value> {
+    let value = match kind {
+        "Number" => match text.parse() {
+            Ok(number) => Value::Int(number),
+            Err(_) => Value::Float(text.parse().ok()?),
+        },
+        entry::BOOL => Value::Bool(text.parse().ok()?),
+        entry::TIMESTAMP => Value::Timestamp(entry::time(text)?),
+        _ => return None,
+    };
+    let written = entry::attribute(&value).ok()?;
+    (written.string_value() == Some(text)).then_some(value)
 }
 
 fn blob(value: Option<aws_sdk_sqs::primitives::Blob>) -> Bytes {
