@@ -23,23 +23,26 @@
 //!
 //! | | SQS | Kafka | AMQP | memory |
 //! |---|---|---|---|---|
-//! | payload | text; else rejected, or base64 with [`encode_binary`] | as it is | as it is, none becomes empty | as it is |
-//! | key | group, on FIFO queues without one; else `tracehop-key` | key | routing key | key |
-//! | group | group | key, where there is none; else `tracehop-group` | `tracehop-group` | group |
-//! | deduplication id | on FIFO queues: its own, else the message id, else topic, partition and offset | left out | left out | kept |
-//! | message id | SQS gives its own; an id of another broker is `tracehop-message-id` | `tracehop-message-id` | kept | kept |
-//! | timestamp | `tracehop-timestamp` | timestamp | kept | kept |
-//! | content type, correlation id, reply to, priority, expiration | `tracehop-content-type`, … | the same | kept | kept |
-//! | text, bytes | kept; rejected where empty | kept | kept | kept |
+//! | payload | text; else rejected, or base64 with [`encode_binary`] | as it is | as it is; rejected where there is none | as it is |
+//! | key | the group, on a FIFO queue without one; else `tracehop-key` | key | routing key; `tracehop-key` where the sink has one of its own | key |
+//! | group | group | the key, where there is none; else `tracehop-group` | `tracehop-group` | group |
+//! | deduplication id | on FIFO queues, else left out; the message id where there is none | left out | `tracehop-dedup-id` | kept |
+//! | message id | `message-id`, but for one that SQS or Kafka gave | `message-id` | kept | kept |
+//! | timestamp | `tracehop-timestamp` | timestamp, in milliseconds | in seconds | kept |
+//! | content type, correlation id, reply to | `content-type`, … | the same | kept | kept |
+//! | priority, expiration | `amqp-priority`, `amqp-expiration` | the same | kept | kept |
+//! | header: text, bytes | kept; rejected where empty | kept | kept | kept |
 //! | integer, float, boolean, time | kept, with a data type | text | kept | kept |
-//! | null, duplicates, names that are not UTF-8 | rejected | kept | null kept; others rejected | kept |
-//! | labelled types of SQS (`Number.price`) | kept | text or bytes | text or bytes | kept |
-//! | nested tables and arrays of AMQP | rejected | rejected | kept | kept |
+//! | null | rejected | kept | kept | kept |
+//! | the same name twice | rejected | kept | an array | kept |
+//! | a name that is not UTF-8 | rejected | kept | rejected | kept |
+//! | a labelled type of SQS (`Number.price`) | kept | text or bytes | text or bytes | kept |
+//! | a nested table or array of AMQP | rejected | rejected | kept | kept |
+//! | `x-death`, of RabbitMQ | left out | left out | kept | kept |
 //! | more than 10 headers | rejected | kept | kept | kept |
 //!
-//! The headers named `tracehop-…` become again what they stand for at the next relay whose target
-//! has the place. Expiration is in milliseconds, times are in seconds since 1970. A header with a
-//! name of more than 255 bytes has no place on AMQP, and is rejected.
+//! The headers named here become again what they stand for where a relay's target has the place.
+//! Expiration is in milliseconds. A delay is none of a message that has come.
 //!
 //! [`encode_binary`]: crate::sqs::SqsSinkBuilder::encode_binary
 
@@ -185,12 +188,11 @@ impl<K: Sink> Relay<K> {
         // They are of the message in hand, whether or not the sink knows of that.
         hop::strip(&mut message.headers, rules.instrumentation.propagator());
         message.headers.set(HOPS, hop.to_string());
-        let target = self.sink.destination();
-        let from = incoming.destination();
-        carry::carry(&mut message, from, incoming.attributes(), target).map_err(Failure::reject)?;
         if let Some(edit) = &self.edit {
             edit(&mut message)?;
         }
+        let target = self.sink.destination();
+        carry::carry(&mut message, incoming.destination(), target).map_err(Failure::reject)?;
         let parent = parent(process, self.members.as_deref());
         let enqueueing = self.sink.enqueue(message, &parent);
         enqueueing

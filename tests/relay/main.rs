@@ -6,6 +6,14 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod memory;
+#[path = "../worker/fixture.rs"]
+mod memory_fixture;
+mod pairs;
+#[path = "../sqs_worker/receipts.rs"]
+mod receipts;
+mod refused;
 mod spans;
+#[path = "../sqs_worker/fixture.rs"]
+mod sqs_fixture;
 mod support;
 mod trouble;

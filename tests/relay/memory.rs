@@ -66,23 +66,6 @@ async fn a_tombstone_stays_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn headers_that_stand_for_properties_become_those_again() {
-    let bench = Bench::new();
-    let message = Message::new("x")
-        .with_header("tracehop-content-type", "text/plain")
-        .with_header("tracehop-priority", "4")
-        .with_header("tracehop-expiration", "never");
-    bench.send(message).await;
-    let arrived = bench.relayed(bench.relay()).await.message;
-    let properties = &arrived.properties;
-    assert_eq!(properties.content_type.as_deref(), Some("text/plain"));
-    assert_eq!(properties.priority, Some(4));
-    let kept = arrived.headers.get("tracehop-expiration");
-    assert_eq!(kept, Some(&"never".into()));
-    assert_eq!(arrived.headers.get("tracehop-priority"), None);
-}
-
-#[tokio::test(start_paused = true)]
 async fn an_edit_changes_what_goes_on_or_refuses_it() {
     let bench = Bench::new();
     bench.send(Message::new("good")).await;

@@ -1,14 +1,13 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use opentelemetry::Context;
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 use tracehop::contract::{
     Capacity, Confirm, Delivery, Destination, Error, ErrorKind, Message, Operation, Result,
-    Settlement, Sink, Source,
+    Settlement, Sink, Source as _,
 };
 use tracehop::memory::{MemoryBroker, MemorySink, MemorySource};
 use tracehop::relay::Relay;
@@ -103,8 +102,10 @@ impl Bench {
 pub(crate) enum Fault {
     /// It is refused at once.
     Enqueue,
-    /// It is taken, and then not sent.
+    /// It is taken, and then not sent, though those behind it are.
     Confirm,
+    /// It is sent, and then said not to be.
+    Unheard,
     /// It is sent, and nobody hears of it.
     Silence,
     /// The sink panics.
@@ -158,6 +159,13 @@ impl<K: Sink> Sink for Unsteady<K> {
                     Err(error)
                 }))
             }
+            Some(Fault::Unheard) => {
+                let (sent, error) = (
+                    self.inner.enqueue(message, parent).await?,
+                    self.error(ErrorKind::Timeout),
+                );
+                Ok(Confirm::new(async move { sent.await.and(Err(error)) }))
+            }
             Some(Fault::Silence) => {
                 self.inner.enqueue(message, parent).await?.await?;
                 Ok(Confirm::new(std::future::pending()))
@@ -168,17 +176,17 @@ impl<K: Sink> Sink for Unsteady<K> {
 
 const PLANNED: &str = "a panic of this test";
 
-/// Runs a relay between any two brokers until `arrived` says that all is there.
-pub(crate) async fn relay_until<S: Source, K: Sink>(
-    worker: Worker<S, Relay<K>>,
-    arrived: impl Future<Output = ()>,
-) {
-    let stop = CancellationToken::new();
-    let arrived = async {
-        let in_time = tokio::time::timeout(LIMIT, arrived).await;
-        stop.cancel();
-        in_time.expect("everything is to arrive in time");
-    };
-    let (drained, ()) = tokio::join!(worker.run_until(stop.cancelled()), arrived);
-    drained.unwrap().complete().unwrap();
+/// Nothing is missing, and in each lane the last of each message stand in order.
+pub(crate) fn complete_and_in_order(texts: &[String], lanes: &[&str], each: usize) {
+    for lane in lanes {
+        let mut last = BTreeMap::new();
+        for (place, text) in texts.iter().enumerate() {
+            if let Some(number) = text.strip_prefix(lane) {
+                last.insert(number.parse::<usize>().unwrap(), place);
+            }
+        }
+        assert_eq!(last.len(), each, "lane {lane} has a gap: {last:?}");
+        let places: Vec<_> = last.values().collect();
+        assert!(places.is_sorted(), "lane {lane} is out of order: {texts:?}");
+    }
 }

@@ -1,61 +1,6 @@
 //! The suite that every broker runs, on the reference.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-
-use tracehop::memory::{MemoryBroker, MemorySink, MemorySource, QueueOptions};
-use tracehop::telemetry::Instrumentation;
-use tracehop::testing::Recorder;
-use tracehop::testing::conformance::{Fixture, QueueKind};
-
-struct Memory {
-    broker: MemoryBroker,
-    instrumentation: Instrumentation,
-    queues: AtomicUsize,
-}
-
-impl Memory {
-    fn new() -> Self {
-        let instrumentation = Recorder::new().instrumentation();
-        Self {
-            broker: MemoryBroker::new().with_instrumentation(instrumentation.clone()),
-            instrumentation,
-            queues: AtomicUsize::new(0),
-        }
-    }
-}
-
-impl Fixture for Memory {
-    type Source = MemorySource;
-    type Sink = MemorySink;
-
-    async fn make_queue(&self, _kind: QueueKind) -> String {
-        let name = format!("queue-{}", self.queues.fetch_add(1, Ordering::Relaxed));
-        let options = QueueOptions::default().visibility(Duration::from_secs(5));
-        self.broker.declare(&name, options);
-        name
-    }
-
-    fn source(&self, queue: &str) -> MemorySource {
-        self.broker.source(queue)
-    }
-
-    fn sink(&self, queue: &str) -> MemorySink {
-        self.broker.sink(queue)
-    }
-
-    fn instrumentation(&self) -> Instrumentation {
-        self.instrumentation.clone()
-    }
-
-    fn redelivery(&self) -> Duration {
-        Duration::from_secs(6)
-    }
-
-    async fn revoke(&self, queue: &str, message_id: &str) {
-        assert!(self.broker.revoke(queue, message_id));
-    }
-}
+use crate::fixture::Memory;
 
 tracehop::conformance_tests! {
     #[tokio::test(start_paused = true)]

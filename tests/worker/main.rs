@@ -5,6 +5,7 @@
 
 mod bench;
 mod conformance;
+mod fixture;
 mod health;
 mod memory;
 mod middleware;

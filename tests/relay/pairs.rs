@@ -1,0 +1,196 @@
+//! Every broker to every other: all of it arrives, in order, in one trace, while the target fails
+//! now and then.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use opentelemetry::baggage::BaggageExt as _;
+use opentelemetry::trace::{
+    SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState,
+};
+use opentelemetry::{Context, KeyValue};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracehop::contract::{Message, Sink as _};
+use tracehop::relay::Relay;
+use tracehop::testing::conformance::{Fixture, QueueKind};
+use tracehop::worker::{Backoff, Incoming, Worker};
+
+use crate::common;
+use crate::memory_fixture::Memory;
+use crate::sqs_fixture::Sqs;
+use crate::support::{Fault, LIMIT, Unsteady, complete_and_in_order};
+
+const LANES: [&str; 3] = ["a", "b", "c"];
+const EACH: usize = 20;
+
+#[tokio::test]
+async fn memory_to_memory() {
+    all_of_it_arrives_in_order(&Memory::new(), &Memory::new()).await;
+}
+
+#[tokio::test]
+async fn memory_to_sqs() {
+    all_of_it_arrives_in_order(&Memory::new(), &Sqs::in_process().await).await;
+}
+
+#[tokio::test]
+async fn sqs_to_memory() {
+    all_of_it_arrives_in_order(&Sqs::in_process().await, &Memory::new()).await;
+}
+
+#[tokio::test]
+async fn sqs_to_sqs() {
+    all_of_it_arrives_in_order(&Sqs::in_process().await, &Sqs::in_process().await).await;
+}
+
+#[tokio::test]
+async fn localstack_to_elasticmq() {
+    if let (Some(from), Some(to)) = (common::localstack(), common::elasticmq()) {
+        // Of a group that has a message in flight LocalStack hands out the next, and not the one
+        // that comes again: order is not to be had from it, completeness is.
+        all_of_it_arrives(&Sqs::at(&from), &Sqs::at(&to)).await;
+    }
+}
+
+#[tokio::test]
+async fn elasticmq_to_localstack() {
+    if let (Some(from), Some(to)) = (common::elasticmq(), common::localstack()) {
+        all_of_it_arrives_in_order(&Sqs::at(&from), &Sqs::at(&to)).await;
+    }
+}
+
+/// What a consumer behind the relay sees of a message.
+#[derive(Clone, Debug)]
+struct Seen {
+    incoming: Incoming,
+    tenant: Option<String>,
+}
+
+async fn all_of_it_arrives_in_order<A: Fixture, B: Fixture>(from: &A, to: &B) {
+    let texts = all_of_it_arrives(from, to).await;
+    complete_and_in_order(&texts, &LANES, EACH);
+}
+
+/// The texts, as they were seen behind the relay.
+async fn all_of_it_arrives<A: Fixture, B: Fixture>(from: &A, to: &B) -> Vec<String> {
+    let source = from.make_queue(QueueKind::Lanes).await;
+    let target = to.make_queue(QueueKind::Lanes).await;
+    let sender = fill(from, &source).await;
+
+    let seed = fastrand::u64(..);
+    let sink = Unsteady::new(to.sink(&target), plan(seed));
+    let short = Backoff::new(Duration::from_millis(100), Duration::from_millis(100));
+    let relay = Worker::new(from.source(&source), Relay::to(sink).run(10))
+        .backoff(short)
+        .instrumentation(from.instrumentation());
+
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (counted, mut counts) = watch::channel(0);
+    let list = Arc::clone(&seen);
+    let consumer = Worker::new(to.source(&target), move |incoming: Incoming| {
+        let tenant = Context::current()
+            .baggage()
+            .get("tenant")
+            .map(ToString::to_string);
+        let mut list = list.lock().unwrap();
+        list.push(Seen { incoming, tenant });
+        counted.send_replace(distinct(&list));
+        std::future::ready(Ok(()))
+    });
+    let consumer = consumer.instrumentation(to.instrumentation());
+
+    let stop = CancellationToken::new();
+    let arrived = async {
+        let all = LANES.len() * EACH;
+        let in_time = timeout(LIMIT, counts.wait_for(|count| *count == all)).await;
+        stop.cancel();
+        drop(in_time.unwrap_or_else(|_| {
+            let seen = seen.lock().unwrap();
+            panic!("{} of {all} arrived, seed {seed}", distinct(&seen))
+        }));
+    };
+    let (relay, consumer, ()) = tokio::join!(
+        relay.run_until(stop.cancelled()),
+        consumer.run_until(stop.cancelled()),
+        arrived,
+    );
+    relay.unwrap().complete().unwrap();
+    consumer.unwrap().complete().unwrap();
+
+    let seen = seen.lock().unwrap();
+    for Seen { incoming, tenant } in seen.iter() {
+        let parent = incoming.trace().parent.clone().unwrap();
+        assert_eq!(
+            parent.trace_id(),
+            sender.trace_id(),
+            "one trace, seed {seed}"
+        );
+        assert_eq!(tenant.as_deref(), Some("Zoë & Söhne"));
+        let header = |name: &str| incoming.headers.get(name).and_then(|value| value.as_str());
+        assert_eq!(header("tracehop-hops"), Some("1"));
+        assert_eq!(header("kind"), Some("order"));
+        let content_type = incoming.properties.content_type.as_deref();
+        assert_eq!(content_type.or(header("content-type")), Some("text/plain"));
+        for name in ["traceparent", "baggage"] {
+            let fields = incoming
+                .headers
+                .iter()
+                .filter(|(known, _)| known.as_ref() == name.as_bytes());
+            assert_eq!(fields.count(), 1, "{name}");
+        }
+    }
+    seen.iter().map(|seen| text(&seen.incoming)).collect()
+}
+
+/// Sends `a0, b0, c0, a1, …`, each in its lane, in one trace and with baggage.
+async fn fill<F: Fixture>(fixture: &F, queue: &str) -> SpanContext {
+    let sender = SpanContext::new(
+        TraceId::from(fastrand::u128(1..)),
+        SpanId::from(fastrand::u64(1..)),
+        TraceFlags::SAMPLED,
+        false,
+        TraceState::NONE,
+    );
+    let cx = Context::new()
+        .with_remote_span_context(sender.clone())
+        .with_baggage([KeyValue::new("tenant", "Zoë & Söhne")]);
+    let sink = fixture.sink(queue);
+    let mut confirms = Vec::new();
+    for number in 0..EACH {
+        for lane in LANES {
+            let text = format!("{lane}{number}");
+            let message = Message::new(text.clone())
+                .with_group(lane)
+                .with_dedup_id(text)
+                .with_header("kind", "order")
+                .with_header("content-type", "text/plain");
+            confirms.push(sink.enqueue(message, &cx).await.unwrap());
+        }
+    }
+    for confirm in confirms {
+        confirm.await.unwrap();
+    }
+    sender
+}
+
+fn plan(seed: u64) -> Vec<Option<Fault>> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let faults = (0..LANES.len() * EACH).map(|_| match random.u32(0..100) {
+        0..5 => Some(Fault::Enqueue),
+        5..12 => Some(Fault::Unheard),
+        _ => None,
+    });
+    faults.collect()
+}
+
+fn distinct(seen: &[Seen]) -> usize {
+    let texts: BTreeMap<_, _> = seen.iter().map(|seen| (text(&seen.incoming), ())).collect();
+    texts.len()
+}
+
+fn text(message: &Message) -> String {
+    message.text().unwrap().to_owned()
+}
