@@ -5,9 +5,8 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 use tracehop::sqs::{SqsSink, SqsSource};
-use tracehop::telemetry::Instrumentation;
 use tracehop::testing::Recorder;
-use tracehop::testing::conformance::{Fixture, QueueKind};
+use tracehop::testing::conformance::{Features, Fixture, QueueKind};
 use tracehop::testing::sqs::SqsEndpoint;
 
 use crate::common;
@@ -16,11 +15,21 @@ use crate::receipts::Receipts;
 const VISIBILITY: Duration = Duration::from_secs(5);
 const WAIT: Duration = Duration::from_secs(1);
 
+const FEATURES: Features = Features {
+    null_headers: false,
+    repeated_headers: false,
+    any_header_name: false,
+    properties: false,
+    ..Features::ALL
+};
+
 /// A server that speaks SQS.
 pub(crate) struct Sqs {
     client: Client,
     receipts: Receipts,
-    instrumentation: Instrumentation,
+    recorder: Recorder,
+    features: Features,
+    soak_messages: usize,
     urls: Mutex<HashMap<String, String>>,
     /// Kept running, where it is ours.
     endpoint: Option<SqsEndpoint>,
@@ -40,10 +49,20 @@ impl Sqs {
         Self {
             client: Client::from_conf(config.build()),
             receipts,
-            instrumentation: Recorder::new().instrumentation(),
+            recorder: Recorder::new(),
+            features: FEATURES,
+            soak_messages: 10_000,
             urls: Mutex::default(),
             endpoint: None,
         }
+    }
+
+    /// LocalStack: it is slow, and hands out a group of which a message is in flight.
+    pub(crate) fn localstack(url: &str) -> Self {
+        let mut sqs = Self::at(url);
+        sqs.features.order_through_failures = false;
+        sqs.soak_messages = 1_000;
+        sqs
     }
 
     /// A plain queue that moves a message to `dead` instead of giving it out more than `most` times.
@@ -96,20 +115,29 @@ impl Fixture for Sqs {
     fn source(&self, queue: &str) -> SqsSource {
         SqsSource::builder(self.client.clone(), self.url(queue))
             .wait_time(WAIT)
-            .instrumentation(self.instrumentation.clone())
+            .instrumentation(self.instrumentation())
             .build()
             .unwrap()
     }
 
     fn sink(&self, queue: &str) -> SqsSink {
         SqsSink::builder(self.client.clone(), self.url(queue))
-            .instrumentation(self.instrumentation.clone())
+            .encode_binary(true)
+            .instrumentation(self.instrumentation())
             .build()
             .unwrap()
     }
 
-    fn instrumentation(&self) -> Instrumentation {
-        self.instrumentation.clone()
+    fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    fn features(&self) -> Features {
+        self.features
+    }
+
+    fn soak_messages(&self) -> usize {
+        self.soak_messages
     }
 
     fn redelivery(&self) -> Duration {

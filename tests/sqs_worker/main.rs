@@ -21,7 +21,7 @@ mod in_process {
 mod localstack {
     tracehop::conformance_tests! {
         #[tokio::test]
-        { crate::common::localstack().as_deref().map(crate::fixture::Sqs::at) }
+        { crate::common::localstack().as_deref().map(crate::fixture::Sqs::localstack) }
     }
 }
 

@@ -2,23 +2,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tracehop::memory::{MemoryBroker, MemorySink, MemorySource, QueueOptions};
-use tracehop::telemetry::Instrumentation;
 use tracehop::testing::Recorder;
 use tracehop::testing::conformance::{Fixture, QueueKind};
 
 /// The in-process broker.
 pub(crate) struct Memory {
     broker: MemoryBroker,
-    instrumentation: Instrumentation,
+    recorder: Recorder,
     queues: AtomicUsize,
 }
 
 impl Memory {
     pub(crate) fn new() -> Self {
-        let instrumentation = Recorder::new().instrumentation();
+        let recorder = Recorder::new();
         Self {
-            broker: MemoryBroker::new().with_instrumentation(instrumentation.clone()),
-            instrumentation,
+            broker: MemoryBroker::new().with_instrumentation(recorder.instrumentation()),
+            recorder,
             queues: AtomicUsize::new(0),
         }
     }
@@ -43,8 +42,8 @@ impl Fixture for Memory {
         self.broker.sink(queue)
     }
 
-    fn instrumentation(&self) -> Instrumentation {
-        self.instrumentation.clone()
+    fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     fn redelivery(&self) -> Duration {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::features::has;
 use super::journal::{Journal, run, text};
 use super::order::{counts, filled};
 use super::{Fixture, QueueKind, worker};
@@ -49,6 +50,9 @@ pub async fn a_batch_settles_by_verdict_and_then_by_result<F: Fixture>(fixture: 
 
 /// A batch holds contiguous runs of a lane, and the lane goes on when the run is settled.
 pub async fn a_lane_comes_in_runs_to_a_batch<F: Fixture>(fixture: &F) {
+    if !has(fixture.features().lanes, "lanes") {
+        return;
+    }
     let queue = filled(fixture, QueueKind::Lanes, &["a", "b"], 8).await;
     let journal = Journal::new();
     let records = journal.clone();

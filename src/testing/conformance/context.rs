@@ -6,23 +6,19 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Context, KeyValue};
 
-use super::journal::{Journal, recorded, run, text};
-use super::settling::{recording, sent};
-use super::{Fixture, QueueKind, worker};
-use crate::contract::{Message, Sink, Value};
+use tracehop_propagation::traceparent;
+
+use super::journal::{Journal, received, recorded, run};
+use super::settling::sent;
+use super::{Fixture, QueueKind, message, worker};
+use crate::contract::{Message, Sink};
 use crate::telemetry::LinkType;
 use crate::worker::{Failure, Incoming};
 
 /// The trace goes on in the handler, and the baggage is whole.
 pub async fn context_and_baggage_reach_the_handler<F: Fixture>(fixture: &F) {
     let queue = fixture.make_queue(QueueKind::Plain).await;
-    let sender = SpanContext::new(
-        TraceId::from(fastrand::u128(1..)),
-        SpanId::from(fastrand::u64(1..)),
-        TraceFlags::SAMPLED,
-        false,
-        TraceState::NONE,
-    );
+    let sender = span_context();
     let baggage = [
         KeyValue::new("tenant", "a b=ü"),
         KeyValue::new("plan", "gold"),
@@ -30,7 +26,7 @@ pub async fn context_and_baggage_reach_the_handler<F: Fixture>(fixture: &F) {
     let cx = Context::new()
         .with_remote_span_context(sender.clone())
         .with_baggage(baggage.clone());
-    let confirm = fixture.sink(&queue).enqueue(Message::new("x"), &cx).await;
+    let confirm = fixture.sink(&queue).enqueue(message("x"), &cx).await;
     confirm.expect("it is enqueued").await.expect("it is sent");
 
     let (journal, seen) = (Journal::new(), Arc::new(Mutex::new(None)));
@@ -96,37 +92,85 @@ pub async fn a_retry_links_to_the_attempt_before<F: Fixture>(fixture: &F) {
     assert_eq!(previous(1), Some(first.span_id()));
 }
 
-/// Payload, headers and group arrive as they were sent.
-pub async fn what_a_message_carries_arrives<F: Fixture>(fixture: &F) {
-    let queue = fixture.make_queue(QueueKind::Lanes).await;
-    let message = Message::new("zwölf Boxkämpfer")
-        .with_group("ring")
-        .with_dedup_id(fastrand::u64(..).to_string())
-        .with_header("kind", "fight")
-        .with_header("round", "3");
-    fixture
-        .sink(&queue)
-        .send(message)
-        .await
-        .expect("it is sent");
-    let journal = Journal::new();
-    run(worker(fixture, &queue, recording(&journal)), journal.has(1)).await;
-    let incoming = journal.entries()[0].incoming.clone();
-    assert_eq!(text(&incoming), "zwölf Boxkämpfer");
-    assert_eq!(
-        incoming.headers.get("kind").and_then(Value::as_str),
-        Some("fight")
+/// What a handler sends on goes out in the context of its own span: the fields of the message in
+/// hand are replaced, and none stands there twice.
+pub async fn a_forwarded_message_has_no_field_twice<F: Fixture>(fixture: &F) {
+    let (first, second) = (
+        fixture.make_queue(QueueKind::Plain).await,
+        fixture.make_queue(QueueKind::Plain).await,
     );
-    assert_eq!(
-        incoming.headers.get("round").and_then(Value::as_str),
-        Some("3")
-    );
-    assert_eq!(incoming.group.as_deref(), Some(b"ring".as_slice()));
-    assert_eq!(
-        incoming.lane().map(|lane| lane.name().as_ref()),
-        Some(b"ring".as_slice())
-    );
-    assert_eq!(incoming.attempt(), 1);
-    assert!(incoming.id().is_some());
-    assert!(incoming.queue_time().is_some());
+    let sender = span_context();
+    let cx = Context::new()
+        .with_remote_span_context(sender.clone())
+        .with_baggage([KeyValue::new("tenant", "acme")]);
+    let confirm = fixture.sink(&first).enqueue(message("x"), &cx).await;
+    confirm.expect("it is enqueued").await.expect("it is sent");
+
+    let sink = Arc::new(fixture.sink(&second));
+    let (journal, spans) = (Journal::new(), Arc::new(Mutex::new(Vec::new())));
+    let (records, contexts) = (journal.clone(), Arc::clone(&spans));
+    let forward = move |incoming: Incoming| {
+        let (sink, records) = (Arc::clone(&sink), records.clone());
+        let span = Context::current().span().span_context().clone();
+        contexts.lock().expect("nobody panicked").push(span);
+        async move {
+            sink.send(Message::clone(&incoming)).await?;
+            records.record(&incoming);
+            Ok(())
+        }
+    };
+    run(worker(fixture, &first, forward), journal.has(1)).await;
+    let incoming = received(fixture, &second).await;
+    for field in ["traceparent", "baggage"] {
+        let named = |name: &[u8]| name.eq_ignore_ascii_case(field.as_bytes());
+        let fields = incoming.headers.iter().filter(|(name, _)| named(name));
+        assert_eq!(fields.count(), 1, "{field}");
+    }
+    let old = journal.entries()[0].incoming.trace().parent.clone();
+    let new = incoming.trace().parent.clone();
+    assert_ne!(new, old, "the context of the message in hand was passed on");
+    let trace_id = new.map(|parent| parent.trace_id());
+    assert_eq!(trace_id, Some(sender.trace_id()));
+}
+
+/// A context that the user put on a message stays its creation context.
+pub async fn a_context_of_the_users_is_kept<F: Fixture>(fixture: &F) {
+    let queue = fixture.make_queue(QueueKind::Plain).await;
+    let (users, current) = (span_context(), span_context());
+    let traceparent = traceparent(&users).expect("it is valid");
+    let sent = message("x").with_header("traceparent", traceparent);
+    let cx = Context::new().with_remote_span_context(current);
+    let confirm = fixture.sink(&queue).enqueue(sent, &cx).await;
+    confirm.expect("it is enqueued").await.expect("it is sent");
+    let incoming = received(fixture, &queue).await;
+    let parent = incoming.trace().parent.clone().expect("there is a parent");
+    assert_eq!(parent.span_id(), users.span_id());
+    assert_eq!(parent.trace_id(), users.trace_id());
+}
+
+/// What is no context is passed over, and the message is handled in a trace of its own.
+pub async fn a_malformed_context_starts_a_new_trace<F: Fixture>(fixture: &F) {
+    let queue = fixture.make_queue(QueueKind::Plain).await;
+    let sent = message("x")
+        .with_header("traceparent", "00-zz-00f067aa0ba902b7-01")
+        .with_header("baggage", "broken,tenant=acme");
+    // As it comes from elsewhere: nothing of ours is put on it.
+    let quiet = Context::new().with_telemetry_suppressed();
+    let confirm = fixture.sink(&queue).enqueue(sent, &quiet).await;
+    confirm.expect("it is enqueued").await.expect("it is sent");
+    let incoming = received(fixture, &queue).await;
+    assert_eq!(incoming.trace().parent, None);
+    assert_eq!(incoming.trace().links, []);
+    let tenant = incoming.creation_context().baggage().get("tenant");
+    assert_eq!(tenant, Some(&"acme".into()));
+}
+
+fn span_context() -> SpanContext {
+    SpanContext::new(
+        TraceId::from(fastrand::u128(1..)),
+        SpanId::from(fastrand::u64(1..)),
+        TraceFlags::SAMPLED,
+        false,
+        TraceState::NONE,
+    )
 }

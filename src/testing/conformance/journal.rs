@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::LIMIT;
+use super::{Fixture, LIMIT, worker};
 use crate::contract::{Message, Source};
 use crate::worker::{Drained, Incoming, Work, Worker};
 
@@ -100,6 +100,14 @@ pub(super) fn recorded<Handling>(
         journal.record(&incoming);
         handler(incoming)
     }
+}
+
+/// Takes the next message of a queue out of it.
+pub(super) async fn received<F: Fixture>(fixture: &F, queue: &str) -> Incoming {
+    let journal = Journal::new();
+    let handler = recorded(&journal, |_| std::future::ready(Ok(())));
+    run(worker(fixture, queue, handler), journal.has(1)).await;
+    journal.entries().remove(0).incoming
 }
 
 /// Runs a worker until `done`, and expects it to drain completely.

@@ -10,28 +10,39 @@
 )]
 
 mod batches;
+mod carried;
 mod context;
+mod features;
 mod journal;
 mod order;
 mod settling;
 mod shutdown;
+mod soak;
 mod tests;
+mod trees;
 
 use std::future::Future;
 use std::time::Duration;
 
-use crate::contract::{Sink, Source};
+use crate::contract::{Message, Sink, Source};
 use crate::telemetry::Instrumentation;
+use crate::testing::Recorder;
 use crate::worker::{Backoff, Work, Worker};
 
 pub use batches::{a_batch_settles_by_verdict_and_then_by_result, a_lane_comes_in_runs_to_a_batch};
-pub use context::{
-    a_retry_links_to_the_attempt_before, context_and_baggage_reach_the_handler,
-    what_a_message_carries_arrives,
+pub use carried::{
+    a_payload_of_any_bytes_arrives, headers_arrive_as_they_were_sent,
+    properties_arrive_as_they_were_sent, what_a_message_carries_arrives,
 };
+pub use context::{
+    a_context_of_the_users_is_kept, a_forwarded_message_has_no_field_twice,
+    a_malformed_context_starts_a_new_trace, a_retry_links_to_the_attempt_before,
+    context_and_baggage_reach_the_handler,
+};
+pub use features::Features;
 pub use order::{
-    a_slow_message_holds_back_no_other, lanes_are_handled_in_order_one_at_a_time,
-    no_more_handlers_run_than_allowed,
+    a_slow_lane_holds_back_no_other, a_slow_message_holds_back_no_other,
+    lanes_are_handled_in_order_one_at_a_time, no_more_handlers_run_than_allowed,
 };
 pub use settling::{
     a_failure_comes_again_with_its_attempt_counted, a_handler_chooses_when_its_message_comes_again,
@@ -43,6 +54,8 @@ pub use shutdown::{
     a_dropped_worker_loses_nothing, a_paused_worker_takes_nothing, the_drain_lets_handlers_finish,
     what_the_drain_time_cuts_off_comes_again,
 };
+pub use soak::{no_lane_loses_its_order_among_faults, nothing_is_lost_among_faults};
+pub use trees::the_spans_of_a_message_are_a_tree;
 
 /// A broker that the suite can run on.
 pub trait Fixture: Send + Sync + 'static {
@@ -60,13 +73,31 @@ pub trait Fixture: Send + Sync + 'static {
     /// A producer to a queue.
     fn sink(&self, queue: &str) -> Self::Sink;
 
-    /// What sources and sinks write spans with; the workers use it too. It is to record spans.
-    fn instrumentation(&self) -> Instrumentation;
+    /// What keeps the spans.
+    fn recorder(&self) -> &Recorder;
+
+    /// What sources, sinks and workers write spans with. Provided: it records to
+    /// [`recorder`](Self::recorder), with every default.
+    fn instrumentation(&self) -> Instrumentation {
+        self.recorder().instrumentation()
+    }
+
+    /// What the broker has. Provided: everything.
+    fn features(&self) -> Features {
+        Features::ALL
+    }
+
+    /// How many messages the two long checks send, where the environment variable
+    /// `TRACEHOP_SOAK_MESSAGES` does not say. Provided: 10,000.
+    fn soak_messages(&self) -> usize {
+        10_000
+    }
 
     /// Within how long what a dead worker held comes again, at most.
     fn redelivery(&self) -> Duration;
 
-    /// Takes the lease of a message away from its worker, at the broker.
+    /// Takes the lease of a message away from its worker, at the broker. Called only where
+    /// [`Features::revocable`] says that there is a way.
     fn revoke(&self, queue: &str, message_id: &str) -> impl Future<Output = ()> + Send;
 }
 
@@ -77,6 +108,13 @@ pub enum QueueKind {
     Plain,
     /// The groups of messages are lanes.
     Lanes,
+}
+
+/// A message with an id of its own, for brokers that give none.
+fn message(text: impl Into<String>) -> Message {
+    let mut message = Message::new(text.into());
+    message.properties.message_id = Some(format!("m-{:032x}", fastrand::u128(..)));
+    message
 }
 
 /// How long a check waits for anything before it gives up.

@@ -5,15 +5,19 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::features::has;
 use super::journal::{Journal, run, text};
 use super::settling::recording;
-use super::{Fixture, QueueKind, worker};
-use crate::contract::{Message, SinkExt};
+use super::{Fixture, QueueKind, message, worker};
+use crate::contract::SinkExt;
 use crate::worker::{Failure, Incoming};
 
 /// Within a lane messages are handled in order, and one at a time, failures or not.
 pub async fn lanes_are_handled_in_order_one_at_a_time<F: Fixture>(fixture: &F) {
     const LANES: [&str; 3] = ["a", "b", "c"];
+    if !has(fixture.features().lanes, "lanes") {
+        return;
+    }
     let queue = filled(fixture, QueueKind::Lanes, &LANES, 6).await;
     let journal = Journal::new();
     let (records, busy) = (journal.clone(), Busy::default());
@@ -62,6 +66,31 @@ pub async fn a_slow_message_holds_back_no_other<F: Fixture>(fixture: &F) {
     assert_eq!(finished.texts()[20], "slow0");
 }
 
+/// While one lane takes its time, the others go on to their ends.
+pub async fn a_slow_lane_holds_back_no_other<F: Fixture>(fixture: &F) {
+    if !has(fixture.features().lanes, "lanes") {
+        return;
+    }
+    let queue = filled(fixture, QueueKind::Lanes, &["slow", "a", "b"], 6).await;
+    let finished = Journal::new();
+    let (records, others) = (finished.clone(), finished.clone());
+    let handler = move |incoming: Incoming| {
+        let (records, others) = (records.clone(), others.clone());
+        async move {
+            if text(&incoming) == "slow0" {
+                others.has(12).await;
+            }
+            records.record(&incoming);
+            Ok(())
+        }
+    };
+    let worker = worker(fixture, &queue, handler).concurrency(2);
+    run(worker, finished.has(18)).await;
+    let texts = finished.texts();
+    let slow = texts.iter().position(|text| text == "slow0");
+    assert_eq!(slow, Some(12), "{texts:?}");
+}
+
 /// The slots are filled, and never more than those.
 pub async fn no_more_handlers_run_than_allowed<F: Fixture>(fixture: &F) {
     let queue = filled(fixture, QueueKind::Plain, &["x"], 20).await;
@@ -103,7 +132,7 @@ pub(super) async fn filled<F: Fixture>(
     for number in 0..each {
         for lane in lanes {
             let text = format!("{lane}{number}");
-            let mut message = Message::new(text.clone());
+            let mut message = message(text.clone());
             if kind == QueueKind::Lanes {
                 message = message.with_group((*lane).to_owned()).with_dedup_id(text);
             }
