@@ -17,7 +17,7 @@ fn poisons() -> [OwnedHeaders; 4] {
     [
         with_parent(&[(b"\xff\xfe", Some(b"x"))]),
         with_parent(&[(b"tracestate", None), (b"null", None)]),
-        with_parent(&[(b"baggage", Some(&[b'%'; 1 << 20]))]),
+        with_parent(&[(b"baggage", Some(&vec![b'%'; 1 << 20]))]),
         duplicates
             .chain([PARENT])
             .fold(OwnedHeaders::new(), |mut headers, parent| {

@@ -70,7 +70,8 @@ async fn a_send_span_says_what_the_conventions_ask_for() {
 #[tokio::test]
 async fn a_tombstone_says_so_and_a_key_that_is_no_text_is_left_out() {
     let traced = Traced::new();
-    let record: FutureRecord<'_, [u8], str> = FutureRecord::to(TOPIC).key(&b"\xff"[..]).partition(0);
+    let record: FutureRecord<'_, [u8], str> =
+        FutureRecord::to(TOPIC).key(&b"\xff"[..]).partition(0);
     traced.producer.send(record, LONG).await.unwrap();
     let span = traced.recorder.span("send orders");
     let tombstone = attribute(&span, "messaging.kafka.message.tombstone");
