@@ -37,4 +37,7 @@ ready() {
   [[ $answered == 4 ]]
 }
 
-variables() { say "TRACEHOP_KAFKA_BROKERS=127.0.0.1:$port"; }
+variables() {
+  say "KAFKA_BROKERS=127.0.0.1:$port"
+  say "TRACEHOP_KAFKA_BROKERS=127.0.0.1:$port"
+}
