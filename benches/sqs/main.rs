@@ -13,6 +13,7 @@
 
 mod bare;
 mod client;
+#[path = "../common/mod.rs"]
 mod support;
 mod worker;
 

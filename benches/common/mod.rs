@@ -1,6 +1,8 @@
 //! What the measuring programs share: CPU and memory of this process, rounds in child processes,
 //! medians with their spread.
 
+#![allow(dead_code, reason = "each program measures what it needs")]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
@@ -43,10 +45,20 @@ pub(crate) fn report(figures: impl IntoIterator<Item = (&'static str, f64)>) {
 
 /// Runs this program again as `variant` with `arguments`, and reads the figures it reports.
 pub(crate) fn child(variant: &str, arguments: &[&str]) -> Figures {
+    child_with(&[], variant, arguments)
+}
+
+/// The same with variables of the environment.
+pub(crate) fn child_with(
+    variables: &[(&str, String)],
+    variant: &str,
+    arguments: &[&str],
+) -> Figures {
     let program = std::env::current_exe().expect("own path");
     let output = Command::new(program)
         .arg(format!("--child={variant}"))
         .args(arguments)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stderr(Stdio::inherit())
         .output()
         .expect("the child starts");
@@ -103,13 +115,13 @@ impl std::fmt::Display for Spread {
 }
 
 /// Runs every variant once a round, in turn, and prints each figure's median and spread, and its
-/// ratio to the first variant round by round.
+/// ratio to the first variant round by round. The answer has the rounds of each variant.
 pub(crate) fn compare(
     title: &str,
     rounds: usize,
     variants: &[&str],
     mut run: impl FnMut(&str) -> Figures,
-) {
+) -> Vec<Vec<Figures>> {
     let mut results: Vec<Vec<Figures>> = vec![Vec::new(); variants.len()];
     for _ in 0..rounds {
         for (variant, results) in variants.iter().zip(&mut results) {
@@ -130,6 +142,7 @@ pub(crate) fn compare(
             println!("  {variant:<18} {name:<22} {own:<38.2} ratio {ratio:.3}");
         }
     }
+    results
 }
 
 /// Installs a pipeline that samples every span and hands it, in batches, to an exporter that

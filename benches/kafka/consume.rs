@@ -1,0 +1,61 @@
+//! The records of one partition, from its beginning.
+
+use std::convert::Infallible;
+
+use rdkafka::consumer::{Consumer as _, StreamConsumer};
+use rdkafka::message::Message;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tracehop::kafka::{KafkaCluster, TracedConsumer};
+
+use super::rounds::{MESSAGES, Mode, WARM_UP};
+use super::topic::config;
+
+pub(crate) async fn raw<S>(topic: &str, mode: Mode, start: impl FnOnce() -> S) -> S {
+    let consumer = consumer(topic);
+    let take = async |count| {
+        for _ in 0..count {
+            let message = consumer.recv().await.expect("a record");
+            if mode == Mode::Consume {
+                let Ok(()) = handle(&message).await;
+            }
+        }
+    };
+    take(WARM_UP).await;
+    let started = start();
+    take(MESSAGES).await;
+    started
+}
+
+pub(crate) async fn traced<S>(topic: &str, mode: Mode, start: impl FnOnce() -> S) -> S {
+    let consumer = TracedConsumer::new(consumer(topic), KafkaCluster::from_config(&config()));
+    let take = async |count| {
+        for _ in 0..count {
+            let message = consumer.recv().await.expect("a record");
+            if mode == Mode::Consume {
+                let Ok(()) = consumer.process(&message, handle(&message)).await;
+            }
+        }
+    };
+    take(WARM_UP).await;
+    let started = start();
+    take(MESSAGES).await;
+    started
+}
+
+/// A slow consumer would wait up to a second at a time with librdkafka's default back-off.
+fn consumer(topic: &str) -> StreamConsumer {
+    let mut config = config();
+    config.set("group.id", "bench");
+    config.set("fetch.queue.backoff.ms", "10");
+    let consumer: StreamConsumer = config.create().expect("a consumer");
+    let mut partition = TopicPartitionList::new();
+    let beginning = partition.add_partition_offset(topic, 0, Offset::Beginning);
+    beginning.expect("an offset");
+    consumer.assign(&partition).expect("assigned");
+    consumer
+}
+
+async fn handle(message: &impl Message) -> Result<(), Infallible> {
+    std::hint::black_box(message.payload());
+    std::future::ready(Ok(())).await
+}

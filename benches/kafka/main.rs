@@ -1,0 +1,50 @@
+//! Measures the traced Kafka clients beside bare rdkafka, in interleaved rounds of child processes,
+//! so that each round's CPU time is its own, and beside what the SDK itself spends on the same
+//! spans.
+//!
+//! `cargo bench --all-features --bench kafka -- produce|poll|consume [ROUNDS]`, on the Kafka at
+//! `TRACEHOP_KAFKA_BROKERS`. `poll` takes records and does nothing else, `consume` also runs a
+//! handler in a process span. Spans go to an OTLP receiver in a process of its own, and none is
+//! dropped.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program that prints figures"
+)]
+
+mod collector;
+mod consume;
+mod produce;
+mod rounds;
+mod sdk;
+#[path = "../common/mod.rs"]
+mod support;
+mod topic;
+
+use std::process::ExitCode;
+
+use rounds::Mode;
+
+fn main() -> ExitCode {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    arguments.retain(|argument| argument != "--bench");
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["--child=collector"] => collector::serve(),
+        ["--child=measure", mode, variant, topic] => {
+            rounds::measure(Mode::named(mode).expect("a mode"), variant, topic);
+        }
+        [mode, rounds @ ..] if Mode::named(mode).is_some() => {
+            let rounds = rounds
+                .first()
+                .map_or(6, |rounds| rounds.parse().expect("a number of rounds"));
+            rounds::compare(Mode::named(mode).expect("a mode"), rounds);
+        }
+        _ => {
+            eprintln!("expected: produce|poll|consume [ROUNDS]");
+            return ExitCode::from(2);
+        }
+    }
+    ExitCode::SUCCESS
+}

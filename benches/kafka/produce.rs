@@ -1,0 +1,62 @@
+//! Records of 200 bytes, a thousand of them in flight.
+
+use std::collections::VecDeque;
+use std::future::Future;
+
+use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
+use tracehop::kafka::TracedProducer;
+
+use super::rounds::{MESSAGES, WARM_UP};
+use super::topic::config;
+
+const IN_FLIGHT: usize = 1_000;
+pub(crate) const KEY: &str = "order-7";
+
+type Record<'a> = FutureRecord<'a, str, [u8]>;
+
+pub(crate) async fn raw<S>(topic: &str, start: impl FnOnce() -> S) -> S {
+    let producer: FutureProducer = config().create().expect("a producer");
+    let send = |record: Record<'_>| producer.send_result(record).map_err(|(error, _)| error);
+    produce(topic, |record| send(record).expect("room"), start).await
+}
+
+pub(crate) async fn traced<S>(topic: &str, start: impl FnOnce() -> S) -> S {
+    let producer: TracedProducer = config().create().expect("a producer");
+    let send = |record: Record<'_>| producer.send_result(record).map_err(|(error, _)| error);
+    produce(topic, |record| send(record).expect("room"), start).await
+}
+
+async fn produce<S, D>(topic: &str, send: impl Fn(Record<'_>) -> D, start: impl FnOnce() -> S) -> S
+where
+    D: Future<Output = <DeliveryFuture as Future>::Output>,
+{
+    let payload = [b'x'; 200];
+    run(topic, &payload, &send, WARM_UP).await;
+    let started = start();
+    run(topic, &payload, &send, MESSAGES).await;
+    started
+}
+
+async fn run<D>(topic: &str, payload: &[u8], send: &impl Fn(Record<'_>) -> D, count: u32)
+where
+    D: Future<Output = <DeliveryFuture as Future>::Output>,
+{
+    let mut in_flight = VecDeque::with_capacity(IN_FLIGHT);
+    for _ in 0..count {
+        if in_flight.len() == IN_FLIGHT {
+            delivered(in_flight.pop_front()).await;
+        }
+        in_flight.push_back(send(FutureRecord::to(topic).key(KEY).payload(payload)));
+    }
+    while !in_flight.is_empty() {
+        delivered(in_flight.pop_front()).await;
+    }
+}
+
+async fn delivered<D>(delivery: Option<D>)
+where
+    D: Future<Output = <DeliveryFuture as Future>::Output>,
+{
+    let delivery = delivery.expect("one in flight").await;
+    delivery.expect("a producer").expect("delivered");
+}
