@@ -177,6 +177,21 @@ fn spans_and_metrics_go_out_over_http_by_default_with_tls_or_without() {
 }
 
 #[test]
+fn the_sampler_is_the_one_that_is_named() {
+    for (sampler, count) in [("always_on", 1), ("always_off", 0)] {
+        let (endpoint, received) = http_server();
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+            ("OTEL_METRICS_EXPORTER", "none"),
+            ("OTEL_TRACES_SAMPLER", sampler),
+        ];
+        let output = run("in_a_process_send_and_shut_down", &variables);
+        assert!(succeeded(&output), "{output:?}");
+        assert_eq!(received.lock().unwrap().len(), count, "{sampler}");
+    }
+}
+
+#[test]
 fn nothing_goes_to_a_server_that_nobody_vouches_for() {
     let (endpoint, received) = https_server();
     let variables = [

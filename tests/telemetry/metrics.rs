@@ -190,8 +190,13 @@ fn a_workers_counters_start_at_zero() {
         "tracehop.worker.leases_lost",
         "tracehop.worker.in_flight",
     ];
+    let said = [
+        ("messaging.system", "aws_sqs"),
+        ("messaging.destination.name", "orders"),
+    ];
     for name in counters {
-        assert_eq!(recorder.total(name, &[]), Some(0.0), "{name}");
+        assert_eq!(recorder.total(name, &said), Some(0.0), "{name}");
+        assert_eq!(recorder.metric(name)[0].unit, "{message}", "{name}");
     }
     for how in ["ack", "nack", "release", "reject"] {
         let how = [("tracehop.settlement", how)];

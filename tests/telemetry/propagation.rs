@@ -45,10 +45,22 @@ fn extraction_counts_what_it_found() {
         total("tracehop.propagation.missing", &destination),
         Some(2.0)
     );
-    let format = [("tracehop.format", "tracecontext")];
+    let format = [
+        destination[0],
+        destination[1],
+        ("tracehop.format", "tracecontext"),
+    ];
     assert_eq!(total("tracehop.propagation.malformed", &format), Some(1.0));
-    let reason = [("tracehop.reason", "malformed")];
+    let reason = [
+        destination[0],
+        destination[1],
+        ("tracehop.reason", "malformed"),
+    ];
     assert_eq!(total("tracehop.baggage.dropped", &reason), Some(1.0));
+    assert_eq!(
+        recorder.metric("tracehop.baggage.dropped")[0].unit,
+        "{member}"
+    );
 }
 
 #[test]
