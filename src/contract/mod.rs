@@ -14,7 +14,7 @@ mod message;
 mod sink;
 mod source;
 
-#[cfg(feature = "sqs")]
+#[cfg(any(feature = "kafka", feature = "sqs"))]
 pub(crate) use credentials::without_credentials;
 pub use destination::{Destination, Server, System};
 pub use error::{Error, ErrorKind, Operation, Result};

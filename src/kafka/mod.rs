@@ -15,12 +15,18 @@ mod base_producer;
 mod cluster;
 mod consumer;
 mod context;
+mod error;
 mod failure;
+mod logs;
 mod message_ext;
 #[expect(clippy::result_large_err, reason = "the signatures are rdkafka's")]
 mod producer;
+mod properties;
 mod received;
+mod record;
 mod sending;
+mod sink;
+mod source;
 
 pub use base_consumer::ConsumerExt;
 pub use base_producer::ProducerExt;
@@ -29,3 +35,5 @@ pub use consumer::{TracedConsumer, TracedStream};
 pub use context::{TracedContext, TracedOpaque};
 pub use message_ext::MessageExt;
 pub use producer::{TracedDelivery, TracedProducer};
+pub use sink::{KafkaSink, KafkaSinkBuilder};
+pub use source::{GroupProtocol, KafkaReceipt, KafkaSource, KafkaSourceBuilder, LaneBy, StartAt};

@@ -1,0 +1,164 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use rdkafka::Message as _;
+use rdkafka::message::{BorrowedMessage, OwnedHeaders, Timestamp};
+use tracehop_kafka::{RawHeader, RawHeaders, append};
+
+use super::properties;
+use crate::contract::{Attributes, Headers, Message, Value};
+
+/// Stands for the length of what is null.
+const NULL: u32 = u32::MAX;
+
+/// A record as it was consumed, in one piece of memory, from which its message can be made more
+/// than once: a record that is tried again is not fetched again.
+///
+/// Key, payload and each header stand one behind the other, every part as its length and its bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    bytes: Bytes,
+    headers: usize,
+    pub(super) partition: i32,
+    pub(super) offset: i64,
+    timestamp: Timestamp,
+}
+
+impl Record {
+    pub(super) fn copy(message: &BorrowedMessage<'_>) -> Self {
+        let headers = || message.headers().map(RawHeaders::new).into_iter().flatten();
+        let body = [message.key(), message.payload()];
+        let parts = || {
+            let headers = headers().flat_map(|header| [Some(header.key), header.value]);
+            body.into_iter().chain(headers)
+        };
+        let length = parts().map(|part| 4 + part.unwrap_or_default().len()).sum();
+        let mut bytes = Vec::with_capacity(length);
+        for part in parts() {
+            // librdkafka's own lengths are of 32 bits, with a sign.
+            let length = part.map_or(NULL, |part| u32::try_from(part.len()).unwrap_or(NULL));
+            bytes.extend_from_slice(&length.to_le_bytes());
+            bytes.extend_from_slice(part.unwrap_or_default());
+        }
+        Self {
+            bytes: bytes.into(),
+            headers: headers().count(),
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp: message.timestamp(),
+        }
+    }
+
+    /// How much memory it takes, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The message that it is: its key stands as the group too, because Kafka keeps a key in order.
+    pub(super) fn message(&self, topic: &str) -> Message {
+        let mut rest = self.bytes.clone();
+        let key = part(&mut rest);
+        let payload = part(&mut rest);
+        let mut headers = Headers::new();
+        for _ in 0..self.headers {
+            let name = part(&mut rest).unwrap_or_default();
+            headers.append(name, value(part(&mut rest)));
+        }
+        let mut properties = properties::read(&headers);
+        properties.message_id.get_or_insert_with(|| {
+            let (partition, offset) = (self.partition, self.offset);
+            format!("{topic}/{partition}/{offset}")
+        });
+        if let Timestamp::CreateTime(_) = self.timestamp {
+            properties.timestamp = self.time();
+        }
+        Message {
+            payload,
+            group: key.clone(),
+            key,
+            headers,
+            properties,
+            dedup_id: None,
+        }
+    }
+
+    pub(super) fn attributes(&self) -> Attributes {
+        Attributes {
+            enqueued_at: self.time(),
+            partition: Some(self.partition),
+            offset: Some(self.offset),
+            ..Attributes::default()
+        }
+    }
+
+    fn time(&self) -> Option<SystemTime> {
+        let millis = u64::try_from(self.timestamp.to_millis()?).ok()?;
+        UNIX_EPOCH.checked_add(Duration::from_millis(millis))
+    }
+}
+
+/// The headers of a message as a record has them; `None` where there are none.
+pub(super) fn headers(message: &Message) -> Option<OwnedHeaders> {
+    let properties = properties::write(&message.properties);
+    let kept = message
+        .headers
+        .iter()
+        .filter(|(name, _)| !properties::replaced(name, &properties));
+    let mut headers = OwnedHeaders::new_with_capacity(message.headers.len() + properties.len() + 3);
+    let mut any = false;
+    for (name, value) in kept {
+        any = true;
+        let text;
+        let value = match value {
+            Value::Null => None,
+            Value::Text(text) => Some(text.as_bytes()),
+            Value::Bytes(bytes) | Value::Other { bytes, .. } => Some(bytes.as_ref()),
+            value => {
+                text = as_text(value);
+                Some(text.as_bytes())
+            }
+        };
+        append(&mut headers, RawHeader { key: name, value });
+    }
+    for (name, value) in &properties {
+        any = true;
+        let (key, value) = (name.as_bytes(), Some(value.as_bytes()));
+        append(&mut headers, RawHeader { key, value });
+    }
+    any.then_some(headers)
+}
+
+/// Kafka's headers have no types: what is not text or bytes goes out in its usual spelling.
+fn as_text(value: &Value) -> String {
+    match value {
+        Value::Bool(flag) => flag.to_string(),
+        Value::Int(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Timestamp(time) => millis(*time).to_string(),
+        Value::Null | Value::Text(_) | Value::Bytes(_) | Value::Other { .. } => String::new(),
+    }
+}
+
+/// Milliseconds since the Unix epoch, as Kafka counts time.
+pub(super) fn millis(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Text is text, as it is for those who wrote it; other bytes are bytes.
+fn value(bytes: Option<Bytes>) -> Value {
+    let Some(bytes) = bytes else {
+        return Value::Null;
+    };
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Value::Text(text.to_owned()),
+        Err(_) => Value::Bytes(bytes),
+    }
+}
+
+/// Takes the next part off the front.
+fn part(rest: &mut Bytes) -> Option<Bytes> {
+    let length = rest.split_to(4);
+    let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]);
+    (length != NULL).then(|| rest.split_to(length as usize))
+}

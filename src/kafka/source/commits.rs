@@ -1,0 +1,170 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::topic_partition_list::Offset;
+use tokio::time::Instant;
+
+use super::driver::Driver;
+use super::group::{Event, Group};
+use super::place::Place;
+use super::shared::Shared;
+use crate::contract::later;
+use crate::telemetry::{OperationError, Outcome, SettleSpan};
+
+/// A thread that commits, so that the one that polls never waits for a coordinator: rdkafka 0.39
+/// does not tell how an asynchronous commit went, and a synchronous one blocks.
+pub(super) struct Committer {
+    requests: mpsc::Sender<TopicPartitionList>,
+    thread: JoinHandle<()>,
+}
+
+impl Committer {
+    pub(super) fn start(
+        consumer: &Arc<BaseConsumer<Group>>,
+        shared: &Arc<Shared>,
+    ) -> std::io::Result<Self> {
+        let (requests, requested) = mpsc::channel::<TopicPartitionList>();
+        let (consumer, shared) = (Arc::clone(consumer), Arc::clone(shared));
+        let thread = thread::Builder::new()
+            .name("tracehop-commit".to_owned())
+            .spawn(move || {
+                for positions in requested {
+                    let result = consumer.commit(&positions, CommitMode::Sync);
+                    consumer.context().add(Event::Committed(result));
+                    shared.stir();
+                }
+            })?;
+        Ok(Self { requests, thread })
+    }
+
+    /// Ends the thread; waits for it where it is `idle`.
+    pub(super) fn end(self, idle: bool) {
+        drop(self.requests);
+        if idle {
+            // Its only call is into librdkafka.
+            let _ = self.thread.join();
+        }
+    }
+}
+
+/// When positions are committed, and which commits are under way.
+pub(super) struct Commits {
+    interval: Duration,
+    due: Instant,
+    committer: Committer,
+    /// In the order in which they were sent, which is that of their answers.
+    under_way: VecDeque<Commit>,
+}
+
+struct Commit {
+    positions: Vec<(Place, i64)>,
+    span: SettleSpan,
+}
+
+impl Commits {
+    pub(super) fn new(interval: Duration, committer: Committer) -> Self {
+        Self {
+            interval,
+            due: later(Instant::now(), interval),
+            committer,
+            under_way: VecDeque::new(),
+        }
+    }
+
+    /// Whether the broker has answered all of them.
+    pub(super) fn are_answered(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    /// No more is committed.
+    pub(super) fn end(self) {
+        self.committer.end(self.under_way.is_empty());
+    }
+}
+
+impl Driver {
+    /// Commits where the interval is over and something has changed.
+    pub(super) fn commit_when_due(&mut self) {
+        let now = Instant::now();
+        if self.commits.due <= now && self.commits.are_answered() {
+            self.commits.due = later(now, self.commits.interval);
+            self.commit(None);
+        }
+    }
+
+    /// Commits these partitions at once.
+    pub(super) fn commit_now(&mut self, places: &[Place]) {
+        self.commit(Some(places));
+    }
+
+    /// Commits everything, and waits for the answers up to the limit.
+    pub(super) fn commit_all(&mut self, limit: Duration) {
+        let until = Instant::now() + limit;
+        self.answers(until);
+        self.commit(None);
+        self.answers(until);
+    }
+
+    /// Takes the answer to a commit.
+    pub(super) fn committed(&mut self, result: &KafkaResult<()>) {
+        let Some(commit) = self.commits.under_way.pop_front() else {
+            return;
+        };
+        match result {
+            Ok(()) => {
+                let mut state = self.shared.lock();
+                for (place, position) in commit.positions {
+                    state.committed(place, position);
+                }
+            }
+            // The next commit says the same again, or the next member begins further back.
+            Err(error) => tracing::warn!(%error, "a commit failed"),
+        }
+        commit.span.end(&Outcome::of(result.as_ref().map_err(said)));
+    }
+
+    fn commit(&mut self, of: Option<&[Place]>) {
+        let mut state = self.shared.lock();
+        let positions = state.uncommitted(of);
+        if positions.is_empty() {
+            return;
+        }
+        let finished = state.finished();
+        drop(state);
+        let mut list = TopicPartitionList::with_capacity(positions.len());
+        for (place, position) in &positions {
+            let topic = &self.shared.reader.destination(place.topic).name;
+            let mut element = list.add_partition(topic, place.partition);
+            // It refuses only what is negative, which no position is.
+            let _ = element.set_offset(Offset::Offset(*position));
+        }
+        let span = self.shared.reader.commit(&finished);
+        // The thread ends after this one has stopped committing.
+        if self.commits.committer.requests.send(list).is_ok() {
+            self.commits.under_way.push_back(Commit { positions, span });
+        }
+    }
+
+    /// Waits until every commit is answered.
+    fn answers(&mut self, until: Instant) {
+        while !self.commits.are_answered() && Instant::now() < until {
+            self.serve();
+            self.rebalance();
+            if !self.commits.are_answered() {
+                thread::park_timeout(until - Instant::now());
+            }
+        }
+    }
+}
+
+fn said(error: &KafkaError) -> OperationError<'static> {
+    match error.rdkafka_error_code() {
+        Some(code) => OperationError::new(format!("{code:?}"), error.to_string()),
+        None => OperationError::other(error.to_string()),
+    }
+}

@@ -1,0 +1,51 @@
+use std::sync::Arc;
+
+use opentelemetry::Context;
+
+use crate::contract::{Delivery, Lane, LeaseKeeper};
+use crate::kafka::record::Record;
+
+/// One of the topics that a source reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Topic {
+    Main,
+    /// Where failed messages wait for their next attempt.
+    Retries,
+}
+
+/// A partition of one of the topics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    pub(super) topic: Topic,
+    pub(super) partition: i32,
+}
+
+/// The time in which a partition is ours: it comes anew with each assignment, and what was handed
+/// over in one of them is not settled in another.
+#[derive(Debug)]
+pub(super) struct Assignment {
+    pub(super) place: Place,
+    pub(super) epoch: u64,
+    /// The lease of all that is delivered in it.
+    pub(super) keeper: LeaseKeeper,
+    /// The lane of the whole partition, where partitions are lanes.
+    pub(super) lane: Option<Lane>,
+}
+
+/// What settles a record, and makes another delivery of it.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    pub(super) assignment: Arc<Assignment>,
+    pub(super) record: Record,
+    /// The creation context.
+    pub(super) context: Context,
+    pub(super) lane: Option<Lane>,
+    pub(super) attempt: u32,
+}
+
+/// A delivery that waits to be handed over.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) ticket: Ticket,
+    pub(super) delivery: Delivery<()>,
+}

@@ -1,0 +1,130 @@
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::place::{Held, Ticket};
+use super::reader::Reader;
+use super::state::{Fate, State};
+use crate::contract::{Result, Settled};
+
+/// What a source, its thread and its receipts have in common.
+#[derive(Debug)]
+pub(super) struct Shared {
+    state: Mutex<State>,
+    pub(super) reader: Reader,
+    /// Something may be handed over, or nothing ever will be.
+    arrived: Notify,
+    driver: OnceLock<Thread>,
+    /// The thread has left the group.
+    pub(super) ended: CancellationToken,
+}
+
+/// What becomes of a record that comes again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Again {
+    pub(super) delay: Duration,
+    /// It counts as an attempt.
+    pub(super) counts: bool,
+}
+
+impl Shared {
+    pub(super) fn new(state: State, reader: Reader) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(state),
+            reader,
+            arrived: Notify::new(),
+            driver: OnceLock::new(),
+            ended: CancellationToken::new(),
+        })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // No decision is left half taken by a panic: the state has no user's code in it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says which thread drives the source: from now on it is woken for what concerns it.
+    pub(super) fn driven_by(&self, thread: Thread) {
+        let _ = self.driver.set(thread);
+    }
+
+    /// Wakes the thread.
+    pub(super) fn stir(&self) {
+        if let Some(driver) = self.driver.get() {
+            driver.unpark();
+        }
+    }
+
+    /// Takes up to `max` deliveries, waiting for the first; none from a source that is closed.
+    pub(super) async fn receive(&self, max: usize) -> Result<Vec<Held>> {
+        loop {
+            let mut arrived = std::pin::pin!(self.arrived.notified());
+            arrived.as_mut().enable();
+            {
+                let mut state = self.lock();
+                if let Some(error) = state.fatal() {
+                    return Err(error.clone());
+                }
+                let taken = state.take(max.max(1));
+                let closing = state.is_closing();
+                let stirs = state.stirs();
+                drop(state);
+                if stirs {
+                    self.stir();
+                }
+                if !taken.is_empty() || closing {
+                    return Ok(taken);
+                }
+            }
+            arrived.await;
+        }
+    }
+
+    /// Records what becomes of a delivery.
+    pub(super) fn settle(&self, ticket: &Ticket, fate: Fate) -> Settled {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let settled = state.settle(ticket, fate, now);
+        self.announce(&state);
+        let stirs = state.stirs();
+        drop(state);
+        if stirs {
+            self.stir();
+        }
+        settled
+    }
+
+    /// Lets a record come again.
+    pub(super) fn again(&self, ticket: &Ticket, again: Again) -> Settled {
+        let attempt = ticket.attempt.saturating_add(again.counts.into());
+        let held = self.reader.again(ticket, attempt);
+        let (held, delay) = (Box::new(held), again.delay);
+        self.settle(ticket, Fate::Again { held, delay })
+    }
+
+    /// Lets those come again whose time it is; says when that is of the next.
+    pub(super) fn advance(&self) -> Option<Instant> {
+        let mut state = self.lock();
+        let due = state.advance(Instant::now());
+        self.announce(&state);
+        due
+    }
+
+    /// Hands nothing more over, and lets the thread leave the group.
+    pub(super) fn close(&self) {
+        self.lock().close();
+        self.arrived.notify_waiters();
+        self.stir();
+    }
+
+    /// Tells those who wait what has just changed.
+    pub(super) fn announce(&self, state: &State) {
+        if state.has_buffered() || state.fatal().is_some() {
+            self.arrived.notify_waiters();
+        }
+    }
+}
