@@ -5,5 +5,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod conformance;
+mod fixture;
 mod rebalance;
 mod support;

@@ -1,0 +1,117 @@
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::producer::{BaseProducer, Producer as _};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use tracehop::kafka::{GroupProtocol, KafkaSink, KafkaSource, LaneBy};
+use tracehop::telemetry::Instrumentation;
+use tracehop::testing::Recorder;
+use tracehop::testing::conformance::{Fixture, QueueKind};
+
+use crate::common;
+use crate::support::{self, config};
+
+/// How long what is in hand may take to finish when its partition goes.
+const DRAIN: Duration = Duration::from_secs(1);
+const PARTITIONS: i32 = 3;
+
+/// A cluster, with one group a topic. Keys are lanes, and messages without one are in no lane.
+pub(crate) struct Kafka {
+    brokers: String,
+    instrumentation: Instrumentation,
+    /// What the mock cluster belongs to, where it is one.
+    mock: Option<BaseProducer>,
+}
+
+impl Kafka {
+    pub(crate) fn at(brokers: &str) -> Self {
+        Self {
+            brokers: brokers.to_owned(),
+            instrumentation: Recorder::new().instrumentation(),
+            mock: None,
+        }
+    }
+
+    /// librdkafka's own mock cluster.
+    pub(crate) fn mock() -> Self {
+        let mut config = ClientConfig::new();
+        config.set("test.mock.num.brokers", "1");
+        let owner: BaseProducer = config.create().unwrap();
+        let mut kafka = Self::at(&owner.client().mock_cluster().unwrap().bootstrap_servers());
+        kafka.mock = Some(owner);
+        kafka
+    }
+
+    fn member(&self) -> ClientConfig {
+        let mut config = config(&self.brokers);
+        config.set("session.timeout.ms", "6000");
+        config.set("heartbeat.interval.ms", "500");
+        config
+    }
+}
+
+impl Fixture for Kafka {
+    type Source = KafkaSource;
+    type Sink = KafkaSink;
+
+    async fn make_queue(&self, _kind: QueueKind) -> String {
+        let name = common::unique("worker");
+        match &self.mock {
+            Some(owner) => {
+                let mock = owner.client().mock_cluster().unwrap();
+                mock.create_topic(&name, PARTITIONS, 1).unwrap();
+            }
+            None => support::create(&self.brokers, &name, PARTITIONS).await,
+        }
+        name
+    }
+
+    fn source(&self, queue: &str) -> KafkaSource {
+        KafkaSource::builder(self.member(), queue, queue)
+            .protocol(GroupProtocol::Eager)
+            .lanes(LaneBy::Key)
+            .rebalance_drain(DRAIN)
+            .instrumentation(self.instrumentation.clone())
+            .build()
+            .unwrap()
+    }
+
+    fn sink(&self, queue: &str) -> KafkaSink {
+        KafkaSink::builder(config(&self.brokers), queue)
+            .instrumentation(self.instrumentation.clone())
+            .build()
+            .unwrap()
+    }
+
+    fn instrumentation(&self) -> Instrumentation {
+        self.instrumentation.clone()
+    }
+
+    fn redelivery(&self) -> Duration {
+        Duration::from_secs(6)
+    }
+
+    /// The partitions are taken away: on a mock cluster the group no longer knows the member, on a
+    /// real one another member comes, takes its share, and goes.
+    async fn revoke(&self, queue: &str, _message_id: &str) {
+        if let Some(owner) = &self.mock {
+            let mock = owner.client().mock_cluster().unwrap();
+            let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
+            mock.request_errors(RDKafkaApiKey::Heartbeat, &[unknown]);
+            return;
+        }
+        let mut config = self.member();
+        config.set("group.id", queue);
+        let topic = queue.to_owned();
+        let coming = tokio::task::spawn_blocking(move || {
+            let other: BaseConsumer = config.create().unwrap();
+            other.subscribe(&[&topic]).unwrap();
+            // In a rebalance of this protocol every member gives all of its partitions away.
+            while other.assignment().unwrap().count() == 0 {
+                other.poll(Duration::from_millis(100));
+            }
+        });
+        coming.await.unwrap();
+    }
+}
