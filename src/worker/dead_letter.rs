@@ -81,6 +81,7 @@ fn letter(incoming: &Incoming, reason: &str, process: &Context) -> Message {
     let mut letter = Message::clone(incoming);
     let lineage = Lineage {
         origin: incoming.destination(),
+        attributes: incoming.attributes(),
         attempt: incoming.attempt(),
         error: reason,
         process,

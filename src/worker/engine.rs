@@ -158,9 +158,11 @@ impl<S: Source, W: Work> Engine<S, W> {
                 (None, Ok(Settled::LeaseLost))
             }
             Some(Decision { told, settle }) => {
-                // A source that makes a dead letter of it has its lineage to tell.
+                // A source that sends it on, to its dead letters or to be tried again, has its lineage
+                // to tell.
                 let span = handled.span.as_ref().or(batch);
-                let process = span.filter(|_| matches!(settle, Settlement::Reject { .. }));
+                let sent_on = matches!(settle, Settlement::Reject { .. } | Settlement::Nack { .. });
+                let process = span.filter(|_| sent_on);
                 let settling = self.source.settle(receipt, settle);
                 let settled = match process {
                     Some(span) => settling.with_context(span.context().clone()).await,

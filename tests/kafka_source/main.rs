@@ -7,5 +7,11 @@
 mod common;
 mod conformance;
 mod fixture;
+mod killed;
+mod leases;
+mod open;
 mod rebalance;
+mod rejects;
+mod restarted;
+mod retries;
 mod support;

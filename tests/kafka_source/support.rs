@@ -3,10 +3,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracehop::contract::{Message, SinkExt as _};
 use tracehop::kafka::{KafkaSink, KafkaSource, KafkaSourceBuilder};
 
@@ -16,6 +18,7 @@ use super::common;
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// A topic of a fresh name on a real Kafka, and a group that reads it.
+#[derive(Clone)]
 pub(crate) struct Topic {
     pub(crate) brokers: String,
     pub(crate) name: String,
@@ -51,7 +54,7 @@ impl Topic {
     }
 }
 
-/// A client's configuration; members that die are missed soon.
+/// A client's configuration.
 pub(crate) fn config(brokers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers);
@@ -68,6 +71,17 @@ pub(crate) async fn create(brokers: &str, name: &str, partitions: i32) {
     {
         created.unwrap();
     }
+    // The controller has it; the brokers hear of it a moment later.
+    let known = async {
+        loop {
+            let told = admin.inner().fetch_metadata(Some(name), LIMIT).unwrap();
+            if told.topics()[0].partitions().len() == usize::try_from(partitions).unwrap() {
+                break;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(LIMIT, known).await.unwrap();
 }
 
 /// How often each number was handled. Clones are the same count.
@@ -96,6 +110,12 @@ impl Handled {
         times.values().map(|times| times - 1).sum()
     }
 
+    /// How often one of them was handled.
+    pub(crate) fn times(&self, number: usize) -> usize {
+        let times = self.times.lock().unwrap();
+        times.get(&number).copied().unwrap_or_default()
+    }
+
     /// Waits until so many different numbers were handled.
     pub(crate) async fn has(&self, count: usize) {
         let mut distinct = self.distinct.subscribe();
@@ -105,5 +125,16 @@ impl Handled {
             "{count} expected, seen {}",
             *self.distinct.borrow()
         );
+    }
+}
+
+/// Lets a topic take larger records.
+pub(crate) async fn grow(brokers: &str, topic: &str, bytes: usize) {
+    let admin: AdminClient<DefaultClientContext> = config(brokers).create().unwrap();
+    let bytes = bytes.to_string();
+    let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("max.message.bytes", &bytes);
+    let changed = admin.alter_configs([&change], &AdminOptions::new()).await;
+    for changed in changed.unwrap() {
+        changed.unwrap();
     }
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -19,6 +19,9 @@ use crate::kafka::error::failure;
 
 /// How long the brokers may take to say whether the topic is there.
 const LOOK: Duration = Duration::from_secs(10);
+
+/// How long after that the client may take to say what it met.
+const SAY: Duration = Duration::from_millis(500);
 
 /// Starts the thread of a source, and waits until it is a member of its group.
 pub(super) async fn start(
@@ -112,20 +115,20 @@ fn why(consumer: &BaseConsumer<Group>, topic: &Destination, error: Error) -> Err
     if !error.retryable() {
         return error;
     }
-    let mut said = None;
-    while said.is_none() {
-        let polled = consumer.poll(Duration::ZERO);
+    let until = Instant::now() + SAY;
+    while Instant::now() < until {
+        // It serves logs too, one at a time, and they bring no event.
+        consumer.poll(Duration::ZERO);
         match consumer.context().next() {
             Some(Event::Trouble(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), _)) => {}
-            Some(Event::Trouble(error, reason)) => {
-                said = Some(failure(Operation::Open, topic, &error, Some(&reason)));
+            Some(Event::Trouble(said, reason)) => {
+                return failure(Operation::Open, topic, &said, Some(&reason));
             }
             Some(_) => {}
-            None if polled.is_some() => {}
-            None => break,
+            None => thread::sleep(Duration::from_millis(1)),
         }
     }
-    said.unwrap_or(error)
+    error
 }
 
 fn no_thread(topic: &Destination, error: &std::io::Error) -> Error {

@@ -11,7 +11,7 @@ use tracehop_sqs::{Budget, Outgoing};
 
 use super::open::Redrive;
 use super::work::DeadLetter;
-use crate::contract::{Destination, Error, ErrorKind, Operation, Result};
+use crate::contract::{Attributes, Destination, Error, ErrorKind, Operation, Result};
 use crate::sqs::SqsQueue;
 use crate::sqs::entry::{self, Rules};
 use crate::sqs::error;
@@ -101,6 +101,7 @@ fn write_lineage(letter: &DeadLetter, origin: &Destination, copy: &mut impl Outg
     let mut lineage = copy.injector(&nothing, Budget::sqs());
     let told = Lineage {
         origin,
+        attributes: &Attributes::default(),
         attempt: letter.copy.attempt,
         error: &letter.reason,
         process: &letter.process,

@@ -108,7 +108,9 @@ pub async fn a_paused_worker_takes_nothing<F: Fixture>(fixture: &F) {
                 sleep(Duration::from_millis(50)).await;
             }
         });
-        paused.await.expect("the worker is to say that it is paused");
+        paused
+            .await
+            .expect("the worker is to say that it is paused");
         sleep(Duration::from_secs(2)).await;
         assert!(journal.texts().is_empty());
         handle.resume();
