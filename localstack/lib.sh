@@ -10,7 +10,8 @@
 # a broker besides:
 #   port, port_variable   the port on 127.0.0.1, and the variable that changes it
 #   command_line DIR STATE   sets the array argv: a program that stays in the foreground;
-#                            DIR is the installation, STATE its empty working folder
+#                            DIR is the installation, STATE its working folder, empty unless
+#                            TRACEHOP_KEEP_STATE=1 starts it again with what it had
 #   ready              succeeds as soon as the broker serves requests
 #   variables          prints NAME=value lines for the tests
 # and a peer:
