@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "amqp")]
+pub mod amqp;
 #[cfg(any(feature = "sqs", feature = "sns"))]
 mod aws;
 pub mod contract;

@@ -45,14 +45,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// The host of an `http` or `https` URL, with the port that stands there or the scheme's own.
-    /// `None` where the URL has another scheme or no host.
+    /// The host of an `http`, `https`, `amqp` or `amqps` URL, with the port that stands there or the
+    /// scheme's own. `None` where the URL has another scheme or no host.
     pub fn from_url(url: &str) -> Option<Self> {
         let url = without_credentials(url);
         let (scheme, rest) = url.split_once("://")?;
         let default_port = match scheme {
             "http" => 80,
             "https" => 443,
+            "amqp" => 5672,
+            "amqps" => 5671,
             _ => return None,
         };
         let host_port = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -121,10 +123,14 @@ impl Destination {
     }
 }
 
-/// `system:name`, for health and errors.
+/// `system:name`, for health and errors; `system` alone where there is no name.
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.system.as_str(), self.name)
+        f.write_str(self.system.as_str())?;
+        if self.name.is_empty() {
+            return Ok(());
+        }
+        write!(f, ":{}", self.name)
     }
 }
 
@@ -151,6 +157,12 @@ mod tests {
             Some(("::1".to_owned(), 9324))
         );
         assert_eq!(server("http://[::1]/q"), Some(("::1".to_owned(), 80)));
+        let rabbit = "rabbit.example".to_owned();
+        assert_eq!(
+            server("amqp://guest:guest@rabbit.example/%2f"),
+            Some((rabbit.clone(), 5672))
+        );
+        assert_eq!(server("amqps://rabbit.example"), Some((rabbit, 5671)));
     }
 
     #[test]
@@ -166,7 +178,7 @@ mod tests {
     fn what_is_no_url_has_no_server() {
         for text in [
             "orders",
-            "amqp://host/q",
+            "kafka://host/q",
             "https:///q",
             "https://host:port/q",
             "",
