@@ -31,6 +31,7 @@
 mod baggage;
 mod composite;
 mod extraction;
+mod fit;
 mod format;
 mod hex;
 mod hints;
@@ -43,6 +44,7 @@ mod xray;
 pub use baggage::{BaggageDropped, ReceivedBaggage, W3cBaggage};
 pub use composite::Composite;
 pub use extraction::{Extracted, Extraction};
+pub use fit::{DropReason, Dropped, Field, Fitted, Room, fit};
 pub use format::Format;
 pub use hints::{Deferred, RemoteLink};
 pub use lineage::LINEAGE;

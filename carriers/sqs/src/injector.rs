@@ -2,7 +2,9 @@ use opentelemetry::{
     Context,
     propagation::{Injector, TextMapPropagator},
 };
-use tracehop_propagation::{XRay, xray_header};
+use tracehop_propagation::{
+    DropReason, Dropped, Field, Fitted, LINEAGE, Room, XRay, fit, xray_header,
+};
 
 #[cfg(feature = "sqs")]
 use crate::attributes::SystemAttributes;
@@ -10,13 +12,15 @@ use crate::{
     Attributes, Budget,
     accepted::{is_valid_name, refused_character},
     attributes::{Map, TraceHeader},
-    fit::{Field, Fitted, Room, fit, is_lineage},
 };
+
+/// What an attribute costs besides its name and value: the data type.
+const TYPE_BYTES: usize = "String".len();
 
 /// Writes headers to the message attributes of an SQS or SNS request, and always fits.
 ///
 /// What is set is held back until [`finish`](Self::finish), which keeps both limits of the
-/// [`Budget`] by leaving out, in this order: lineage headers ([`LINEAGE`](crate::LINEAGE)), baggage members from
+/// [`Budget`] by leaving out, in this order: lineage headers ([`LINEAGE`]), baggage members from
 /// the end, all baggage, tracestate, other formats, `traceparent`. `AWSTraceHeader` goes out in any
 /// case, because a system attribute counts toward neither.
 ///
@@ -127,6 +131,7 @@ impl<'a> HeaderInjector<'a> {
         let room = Room {
             slots: self.budget.max_slots.saturating_sub(slots),
             bytes: self.budget.limit(bytes).saturating_sub(bytes),
+            overhead: TYPE_BYTES,
         };
         let Fitted {
             kept,
@@ -137,7 +142,11 @@ impl<'a> HeaderInjector<'a> {
         let mut injected = Injected {
             fields: kept.len(),
             aws_trace_header,
-            bytes: bytes + kept.iter().map(Field::bytes).sum::<usize>(),
+            bytes: bytes
+                + kept
+                    .iter()
+                    .map(|field| field.bytes(TYPE_BYTES))
+                    .sum::<usize>(),
             dropped: self.dropped,
             baggage_members_dropped,
         };
@@ -169,7 +178,7 @@ impl<'a> HeaderInjector<'a> {
                 .any(|field| field.eq_ignore_ascii_case(name))
         };
         self.attributes.remove(&|name| {
-            is_written(name) || replaces_context && (is_lineage(name) || is_propagated(name))
+            is_written(name) || replaces_context && (LINEAGE.contains(&name) || is_propagated(name))
         });
     }
 }
@@ -223,39 +232,4 @@ pub struct Injected {
     pub dropped: Vec<Dropped>,
     /// Baggage members that found no room, those of a `baggage` in `dropped` included.
     pub baggage_members_dropped: usize,
-}
-
-/// A field that was left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dropped {
-    /// Its name (the value of the attribute `tracehop.field`).
-    pub field: String,
-    /// Why.
-    pub reason: DropReason,
-}
-
-/// Why a field was left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DropReason {
-    /// All message attributes that the service allows are taken.
-    Slots,
-    /// The message would have grown above its limit.
-    Bytes,
-    /// The name or a character of the value is not allowed in a message attribute.
-    Invalid,
-    /// The message can carry no attributes (SNS: to a phone number, or with a structure of JSON).
-    Unsupported,
-}
-
-impl DropReason {
-    /// The value of the attribute `tracehop.reason`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Slots => "slots",
-            Self::Bytes => "bytes",
-            Self::Invalid => "invalid",
-            Self::Unsupported => "unsupported",
-        }
-    }
 }

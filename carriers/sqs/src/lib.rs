@@ -25,7 +25,6 @@ mod accepted;
 mod attributes;
 mod budget;
 mod extractor;
-mod fit;
 mod injector;
 mod outgoing;
 
@@ -35,9 +34,9 @@ pub use accepted::{is_valid_name, refused_character};
 pub use attributes::Attributes;
 pub use budget::{BatchBudget, Budget};
 pub use extractor::HeaderExtractor;
-pub use injector::{DropReason, Dropped, HeaderInjector, Injected};
+pub use injector::{HeaderInjector, Injected};
 pub use outgoing::Outgoing;
-pub use tracehop_propagation::LINEAGE;
+pub use tracehop_propagation::{DropReason, Dropped, LINEAGE};
 
 /// Writes what `propagator` makes of `cx` to `message`, and `AWSTraceHeader` where the service has
 /// it; see [`HeaderInjector`].
