@@ -9,6 +9,7 @@ mod headers;
 mod instrumentation;
 mod lineage;
 mod links;
+mod marked;
 mod metrics;
 mod names;
 mod options;
@@ -24,6 +25,7 @@ mod started;
 pub use facts::{MessageFacts, MessageLink, OperationError};
 pub use instrumentation::{InFlight, Instrumentation, queue_time};
 pub use lineage::{FreshLineage, HOPS, Lineage, PREVIOUS, previous};
+pub use marked::{Marked, fresh_lineage};
 #[cfg(feature = "setup")]
 pub(crate) use metrics::observe_dropped_spans;
 pub use names::{ClientOperation, LinkType};
