@@ -17,7 +17,8 @@ use crate::contract::Destination;
 pub enum Puller {
     /// The application, through a wrapped client: the receive has a span unless switched off.
     Client,
-    /// A source of this library: the receive has a span only if switched on.
+    /// A source of this library, or the broker, which pushes: the receive has a span only if
+    /// switched on.
     Source,
 }
 
