@@ -26,6 +26,12 @@ pub struct Message {
 pub struct Properties {
     /// Media type of the payload.
     pub content_type: Option<String>,
+    /// How the payload is encoded, such as `gzip`.
+    pub content_encoding: Option<String>,
+    /// What kind of message it is, by the sender's own names.
+    pub message_type: Option<String>,
+    /// The application that sent it.
+    pub app_id: Option<String>,
     /// The id of the message: the broker's where it gives one, else the sender's.
     pub message_id: Option<String>,
     /// The conversation that the message belongs to.
