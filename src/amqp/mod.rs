@@ -1,4 +1,5 @@
-//! RabbitMQ, over AMQP 0-9-1: a traced channel around the one you have.
+//! RabbitMQ, over AMQP 0-9-1: a traced channel around the one you have, and a source and a sink for
+//! workers.
 
 mod channel;
 mod confirm;
@@ -7,13 +8,19 @@ mod delivery;
 mod destination;
 mod error;
 mod facts;
+mod failure;
+mod mapping;
 mod receiver;
 mod send;
 mod settle;
+mod source;
+mod topology;
 mod url;
+mod value;
 
 pub use channel::TracedChannel;
 pub use confirm::TracedConfirm;
 pub use consumer::TracedConsumer;
 pub use delivery::{TracedDelivery, TracedGetMessage};
+pub use source::{AmqpReceipt, AmqpSource, AmqpSourceBuilder};
 pub use url::AmqpUrl;

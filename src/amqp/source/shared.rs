@@ -1,0 +1,108 @@
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::state::{Held, Place, State};
+use crate::contract::{Result, Settled, Settlement};
+
+/// What a source, its driver and its receipts have in common.
+#[derive(Debug)]
+pub(super) struct Shared {
+    state: Mutex<State>,
+    /// Something may be handed over, or nothing ever will be.
+    arrived: Notify,
+    /// There is something for the driver to do.
+    stirred: Notify,
+    /// The driver has got something to the broker.
+    looked: Notify,
+}
+
+impl Shared {
+    pub(super) fn new(state: State) -> Self {
+        Self {
+            state: Mutex::new(state),
+            arrived: Notify::new(),
+            stirred: Notify::new(),
+            looked: Notify::new(),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // No decision is left half taken by a panic: the state has no user's code in it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes up to `max` deliveries, waiting for the first; none from a source that is closed.
+    pub(super) async fn receive(&self, max: usize) -> Result<Vec<Held>> {
+        loop {
+            let mut arrived = std::pin::pin!(self.arrived.notified());
+            arrived.as_mut().enable();
+            {
+                let mut state = self.lock();
+                if let Some(error) = state.fatal() {
+                    return Err(error.clone());
+                }
+                let taken = state.take(max.max(1));
+                if !taken.is_empty() || state.is_closing() {
+                    return Ok(taken);
+                }
+            }
+            arrived.await;
+        }
+    }
+
+    pub(super) fn settle(&self, place: Place, how: Settlement) -> Settled {
+        self.change(|state, now| state.settle(place, how, now))
+    }
+
+    pub(super) fn abandon(&self, place: Place) {
+        self.change(|state, now| state.abandon(place, now));
+    }
+
+    pub(super) fn close(&self) {
+        self.change(State::close);
+        self.stirred.notify_one();
+    }
+
+    /// Waits until the broker has stopped delivering and read every settlement.
+    pub(super) async fn flushed(&self) {
+        loop {
+            let mut looked = std::pin::pin!(self.looked.notified());
+            looked.as_mut().enable();
+            if self.lock().is_flushed() {
+                return;
+            }
+            looked.await;
+        }
+    }
+
+    /// Waits until there is something for the driver to do, at the latest until `due`.
+    pub(super) async fn stirred(&self, due: Option<Instant>) {
+        match due {
+            Some(due) => {
+                let _ = tokio::time::timeout_at(due, self.stirred.notified()).await;
+            }
+            None => self.stirred.notified().await,
+        }
+    }
+
+    /// Changes the state, and wakes whom that concerns.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State, Instant) -> T) -> T {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let answer = change(&mut state, now);
+        let stirs = state.stirs();
+        if state.has_buffered() || state.fatal().is_some() || state.is_closing() {
+            self.arrived.notify_waiters();
+        }
+        if state.is_flushed() {
+            self.looked.notify_waiters();
+        }
+        drop(state);
+        if stirs {
+            self.stirred.notify_one();
+        }
+        answer
+    }
+}
