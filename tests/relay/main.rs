@@ -8,6 +8,7 @@ mod common;
 mod memory;
 #[path = "../worker/fixture.rs"]
 mod memory_fixture;
+mod outage;
 mod pairs;
 #[path = "../sqs_worker/receipts.rs"]
 mod receipts;

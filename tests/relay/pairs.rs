@@ -51,14 +51,14 @@ async fn localstack_to_elasticmq() {
     if let (Some(from), Some(to)) = (common::localstack(), common::elasticmq()) {
         // Of a group that has a message in flight LocalStack hands out the next, and not the one
         // that comes again: order is not to be had from it, completeness is.
-        all_of_it_arrives(&Sqs::at(&from), &Sqs::at(&to)).await;
+        all_of_it_arrives(&Sqs::localstack(&from), &Sqs::at(&to)).await;
     }
 }
 
 #[tokio::test]
 async fn elasticmq_to_localstack() {
     if let (Some(from), Some(to)) = (common::elasticmq(), common::localstack()) {
-        all_of_it_arrives_in_order(&Sqs::at(&from), &Sqs::at(&to)).await;
+        all_of_it_arrives_in_order(&Sqs::at(&from), &Sqs::localstack(&to)).await;
     }
 }
 
