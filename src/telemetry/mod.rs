@@ -4,6 +4,7 @@
 //! Clients, sources and the worker say what happened; [`Instrumentation`] decides what of it is
 //! written. A span that is dropped before it was ended ends as `cancelled`.
 
+mod counters;
 mod facts;
 mod headers;
 mod instrumentation;
@@ -22,8 +23,9 @@ mod send;
 mod span;
 mod started;
 
+pub use counters::InFlight;
 pub use facts::{MessageFacts, MessageLink, OperationError};
-pub use instrumentation::{InFlight, Instrumentation, queue_time};
+pub use instrumentation::{Instrumentation, queue_time};
 pub use lineage::{FreshLineage, HOPS, Lineage, PREVIOUS, previous};
 pub use marked::{Marked, fresh_lineage};
 #[cfg(feature = "setup")]
