@@ -47,6 +47,19 @@ pub(super) fn backoff(tries: u32) -> Duration {
     full.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
+/// The largest message that the broker takes, in bytes, where it closed the channel for a larger one
+/// (RabbitMQ, `max_message_size`).
+pub(super) fn max_bytes(error: &lapin::Error) -> Option<usize> {
+    let Cause::ProtocolError(said) = error.kind() else {
+        return None;
+    };
+    let (_, rest) = said.get_message().as_str().split_once("max size ")?;
+    rest.split(|c: char| !c.is_ascii_digit())
+        .next()?
+        .parse()
+        .ok()
+}
+
 fn kind(error: &lapin::Error) -> ErrorKind {
     let Cause::ProtocolError(said) = error.kind() else {
         return match error.kind() {
@@ -67,6 +80,7 @@ fn kind(error: &lapin::Error) -> ErrorKind {
         AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => ErrorKind::Denied,
         AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND)
         | AMQPErrorKind::Hard(AMQPHardError::INVALIDPATH) => ErrorKind::NotFound,
+        AMQPErrorKind::Soft(_) if max_bytes(error).is_some() => ErrorKind::Payload,
         AMQPErrorKind::Soft(AMQPSoftError::CONTENTTOOLARGE) => ErrorKind::Payload,
         AMQPErrorKind::Hard(AMQPHardError::CONNECTIONFORCED | AMQPHardError::INTERNALERROR) => {
             ErrorKind::Unavailable

@@ -53,7 +53,7 @@ pub(super) fn to_amqp(
     if let Some(dedup_id) = message.dedup_id {
         headers.set(DEDUP_ID, value::text_or_bytes(dedup_id));
     }
-    let properties = properties(message.properties, table(headers)?)?;
+    let properties = properties(message.properties, table(&headers)?)?;
     Ok((routing_key, properties, payload))
 }
 
@@ -82,7 +82,7 @@ pub(super) fn from_amqp(
 }
 
 /// AMQP headers are a map. Where names repeat, the values go as an array under the one name.
-fn table(headers: Headers) -> Result<FieldTable> {
+fn table(headers: &Headers) -> Result<FieldTable> {
     let mut table: BTreeMap<ShortString, AMQPValue> = BTreeMap::new();
     for (name, value) in headers.iter() {
         let name =

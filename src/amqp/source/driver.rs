@@ -13,7 +13,7 @@ use super::retry::{Retry, RetryQueues};
 use super::session::{Dialer, Session};
 use super::settle;
 use super::shared::Shared;
-use crate::amqp::failure::failure;
+use crate::amqp::failure::{failure, timeout};
 use crate::contract::{Error, ErrorKind, Operation};
 
 /// As many deliveries as are read in one go, before settlements have their turn.
@@ -44,14 +44,6 @@ impl Line {
     fn set(&self, connection: Option<Arc<Connection>>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = connection;
     }
-}
-
-/// What happens while a session lasts.
-enum Event {
-    Came(Option<lapin::Result<Delivery>>),
-    Landed(lapin::Result<bool>),
-    Copied(Retry, lapin::Result<bool>),
-    Stirred,
 }
 
 /// What is on its way to the broker.
@@ -99,22 +91,25 @@ impl Driver {
     async fn serve(&self, session: &mut Session) -> Error {
         let mut flying = Flying::default();
         loop {
-            let worked = self.work(session, &mut flying).await;
-            let due = match worked {
-                Ok(due) => due,
-                Err(error) => return self.ended(&error),
+            // The client may lose a request while its connection ends (lapin 4).
+            let worked =
+                tokio::time::timeout(self.dialer.patience, self.work(session, &mut flying));
+            let due = match worked.await {
+                Ok(Ok(due)) => due,
+                Ok(Err(error)) => return self.ended(&error),
+                Err(_) => return self.silent(),
             };
-            let event = tokio::select! {
+            let flow = tokio::select! {
                 biased;
                 Some(landed) = &mut flying.round => {
                     flying.round = OptionFuture::default();
-                    Event::Landed(landed)
+                    self.landed(&landed)
                 }
-                Some((retry, copied)) = flying.copies.next() => Event::Copied(retry, copied),
-                () = self.shared.stirred(due) => Event::Stirred,
-                came = next(&mut session.consumer) => Event::Came(came),
+                Some((retry, copied)) = flying.copies.next() => self.copied(&retry, copied),
+                () = self.shared.stirred(due) => ControlFlow::Continue(()),
+                came = next(&mut session.consumer) => self.came(came, session),
             };
-            if let ControlFlow::Break(error) = self.take(event, session) {
+            if let ControlFlow::Break(error) = flow {
                 return error;
             }
         }
@@ -152,26 +147,38 @@ impl Driver {
         Ok(self.shared.lock().sleep())
     }
 
-    fn take(&self, event: Event, session: &mut Session) -> ControlFlow<Error> {
-        match event {
-            Event::Stirred => {}
-            Event::Came(Some(Ok(delivery))) => return self.burst(delivery, session),
-            Event::Came(Some(Err(error))) => return ControlFlow::Break(self.ended(&error)),
-            Event::Came(None) => return ControlFlow::Break(self.cancelled()),
-            Event::Landed(Ok(true)) => self.shared.change(|state, _| state.landed()),
-            Event::Landed(Ok(false)) => return ControlFlow::Break(self.cancelled()),
-            Event::Landed(Err(error)) => return ControlFlow::Break(self.ended(&error)),
-            Event::Copied(retry, copied) => {
-                if let Err(error) = &copied {
-                    let error = failure(Operation::Settle, &self.dialer.destination, error);
-                    tracing::warn!(%error, "a failed message waits here and not in its retry queue");
-                }
-                let arrived = copied.is_ok_and(|arrived| arrived);
-                self.shared
-                    .change(|state, now| state.copied(&retry, arrived, now));
+    fn landed(&self, landed: &lapin::Result<bool>) -> ControlFlow<Error> {
+        match landed {
+            Ok(true) => {
+                self.shared.change(|state, _| state.landed());
+                ControlFlow::Continue(())
             }
+            Ok(false) => ControlFlow::Break(self.cancelled()),
+            Err(error) => ControlFlow::Break(self.ended(error)),
         }
+    }
+
+    fn copied(&self, retry: &Retry, copied: lapin::Result<bool>) -> ControlFlow<Error> {
+        if let Err(error) = &copied {
+            let error = failure(Operation::Settle, &self.dialer.destination, error);
+            tracing::warn!(%error, "a failed message waits here and not in its retry queue");
+        }
+        let arrived = copied.is_ok_and(|arrived| arrived);
+        self.shared
+            .change(|state, now| state.copied(retry, arrived, now));
         ControlFlow::Continue(())
+    }
+
+    fn came(
+        &self,
+        came: Option<lapin::Result<Delivery>>,
+        session: &mut Session,
+    ) -> ControlFlow<Error> {
+        match came {
+            Some(Ok(delivery)) => self.burst(delivery, session),
+            Some(Err(error)) => ControlFlow::Break(self.ended(&error)),
+            None => ControlFlow::Break(self.cancelled()),
+        }
     }
 
     /// Reads what is there, up to a limit.
@@ -234,6 +241,11 @@ impl Driver {
 
     fn ended(&self, error: &lapin::Error) -> Error {
         failure(Operation::Receive, &self.dialer.destination, error)
+    }
+
+    fn silent(&self) -> Error {
+        let dialer = &self.dialer;
+        timeout(Operation::Receive, &dialer.destination, dialer.patience)
     }
 
     fn cancelled(&self) -> Error {

@@ -30,7 +30,7 @@ use self::shared::Shared;
 use self::state::{Held, Place, Rules, State};
 use super::AmqpUrl;
 use super::destination::Destinations;
-use super::failure::failure;
+use super::failure::{failure, timeout};
 use crate::contract::{
     Capacity, Delivery, Destination, Error, ErrorKind, Operation, Result, Settled, Settlement,
     Source,
@@ -237,8 +237,10 @@ impl Source for AmqpSource {
                 .queue_declare(self.queue.clone(), options, nothing)
                 .await
         };
-        let queue = asked
+        let patience = self.settings.connect_timeout;
+        let queue = tokio::time::timeout(patience, asked)
             .await
+            .map_err(|_| timeout(Operation::Backlog, &self.destination, patience))?
             .map_err(|error| failure(Operation::Backlog, &self.destination, &error))?;
         Ok(Some(queue.message_count().into()))
     }

@@ -61,6 +61,14 @@ pub(super) struct Rules {
     pub(super) dead_letters: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Open,
+    Closing,
+    /// The broker has stopped delivering and read every settlement.
+    Flushed,
+}
+
 /// All that a source knows, and every decision that it takes, without any I/O.
 #[derive(Debug)]
 pub(super) struct State {
@@ -84,9 +92,7 @@ pub(super) struct State {
     missing: Option<Instant>,
     trouble: Option<String>,
     fatal: Option<Error>,
-    closing: bool,
-    /// The broker has stopped delivering and read every settlement.
-    flushed: bool,
+    life: Life,
     /// Settlements that were recorded and whose channel was lost.
     unsent: usize,
     /// Until when the driver sleeps, unless it is woken.
@@ -112,8 +118,7 @@ impl State {
             missing: None,
             trouble: None,
             fatal: None,
-            closing: false,
-            flushed: false,
+            life: Life::Open,
             unsent: 0,
             sleeps: None,
             warned_of_rejects: false,
@@ -144,7 +149,9 @@ impl State {
         self.since = 0;
         self.retries.clear();
         self.copying = 0;
-        self.flushed |= self.closing;
+        if self.is_closing() {
+            self.life = Life::Flushed;
+        }
     }
 
     /// Connecting failed. Answers when to try again, unless nothing mends it.
@@ -179,7 +186,7 @@ impl State {
         granted.attempt = self.attempts.of(granted.attempt, redelivered, id);
         delivery.attempt = granted.attempt;
         self.ladder.push(tag, granted);
-        if self.closing {
+        if self.is_closing() {
             self.ladder.record(tag, How::Requeue, now);
             return;
         }
@@ -231,8 +238,11 @@ impl State {
 
     /// Gives back what is buffered or held back, and from now on what still comes.
     pub(super) fn close(&mut self, now: Instant) {
-        self.closing = true;
-        self.flushed |= !self.connected;
+        self.life = if self.connected {
+            Life::Closing
+        } else {
+            Life::Flushed
+        };
         for held in std::mem::take(&mut self.buffer) {
             self.ladder.record(held.place.tag, How::Requeue, now);
         }
@@ -279,7 +289,7 @@ impl State {
     /// Whether the consumer is to be exchanged for one with all of its prefetch free: half of it
     /// is taken up by what is held back.
     pub(super) fn wants_renewal(&self) -> bool {
-        !self.closing
+        !self.is_closing()
             && self.holds.len() < MOST_HOLDS
             && self.holding > usize::from(self.rules.prefetch / 2)
     }
@@ -314,16 +324,16 @@ impl State {
     }
 
     pub(super) fn is_closing(&self) -> bool {
-        self.closing
+        self.life != Life::Open
     }
 
     /// The broker has read all that was sent.
     pub(super) fn flush(&mut self) {
-        self.flushed = true;
+        self.life = Life::Flushed;
     }
 
     pub(super) fn is_flushed(&self) -> bool {
-        self.flushed && self.is_idle()
+        self.life == Life::Flushed && self.is_idle()
     }
 
     /// How many settlements did not get to the broker.
@@ -377,13 +387,13 @@ impl State {
 
     /// Keeps a delivery unsettled until it may come again, as long as the broker lets it.
     fn hold(&mut self, tag: u64, delay: Duration, now: Instant) {
-        let Some(granted) = self.ladder.held(tag) else {
-            return;
-        };
-        if self.closing {
+        if self.is_closing() {
             self.ladder.record(tag, How::Requeue, now);
             return;
         }
+        let Some(granted) = self.ladder.held(tag) else {
+            return;
+        };
         let due = later(now, delay).min(granted.expires);
         self.holds.insert((due, tag));
         self.holding += usize::from(tag >= self.since);
@@ -415,7 +425,7 @@ impl State {
     fn hurries(&self) -> bool {
         let many = usize::from(self.rules.prefetch / 4).clamp(1, 64);
         let gathered = self.ladder.recorded();
-        self.ladder.flying() == 0 && (gathered >= many || self.closing && gathered > 0)
+        self.ladder.flying() == 0 && (gathered >= many || self.is_closing() && gathered > 0)
     }
 
     fn say(&mut self, error: &Error) {
