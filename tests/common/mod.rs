@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "each test target uses the brokers that it needs")]
 
+pub(crate) mod instance;
 pub(crate) mod panics;
+pub(crate) mod proxy;
 
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 
@@ -28,6 +30,14 @@ pub(crate) fn elasticmq() -> Option<String> {
 /// As [`localstack`].
 pub(crate) fn kafka() -> Option<String> {
     broker("Kafka", "TRACEHOP_KAFKA_BROKERS")
+}
+
+/// The URL of a running RabbitMQ, user and password included, from `TRACEHOP_AMQP_URL`.
+///
+/// # Panics
+/// As [`localstack`].
+pub(crate) fn rabbitmq() -> Option<String> {
+    broker("RabbitMQ", "TRACEHOP_AMQP_URL")
 }
 
 /// The configuration of an SQS client of the server at `url`, to add to.

@@ -1,0 +1,224 @@
+//! What the tests share.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use lapin::options::{
+    BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
+use tokio::process::Command;
+use tokio::time::timeout;
+use tracehop::amqp::{AmqpReceipt, AmqpSource, AmqpSourceBuilder};
+use tracehop::contract::{Capacity, Delivery, Settled, Settlement, Source};
+
+use crate::common;
+
+/// Longer than anything takes that is not wrong.
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+
+/// A broker, a channel to it, and a queue of its own.
+pub(crate) struct Rabbit {
+    pub(crate) url: String,
+    pub(crate) channel: Channel,
+    pub(crate) queue: String,
+    /// Closed when it is dropped.
+    pub(crate) _connection: Connection,
+}
+
+impl Rabbit {
+    /// With a queue of that type and of these further arguments; none where there is no broker.
+    pub(crate) async fn with_queue(kind: &str, arguments: &[(&str, &str)]) -> Option<Self> {
+        let url = common::rabbitmq()?;
+        Some(Self::at(url, kind, arguments).await)
+    }
+
+    pub(crate) async fn classic() -> Option<Self> {
+        Self::with_queue("classic", &[]).await
+    }
+
+    pub(crate) async fn quorum() -> Option<Self> {
+        Self::with_queue("quorum", &[]).await
+    }
+
+    pub(crate) async fn at(url: String, kind: &str, arguments: &[(&str, &str)]) -> Self {
+        let connection = Connection::connect(&url, ConnectionProperties::default());
+        let connection = connection.await.unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        let confirms = ConfirmSelectOptions::default();
+        channel.confirm_select(confirms).await.unwrap();
+        let queue = common::unique("source");
+        let rabbit = Self {
+            url,
+            channel,
+            queue,
+            _connection: connection,
+        };
+        rabbit.declare(&rabbit.queue, kind, arguments).await;
+        rabbit
+    }
+
+    pub(crate) async fn declare(&self, queue: &str, kind: &str, arguments: &[(&str, &str)]) {
+        declare(&self.channel, queue, kind, arguments)
+            .await
+            .unwrap();
+    }
+
+    /// A dead-letter queue's name, with the exchange bound to it.
+    pub(crate) async fn dead_letter_queue(&self, exchange: &str) -> String {
+        let queue = common::unique("dead");
+        self.declare(&queue, "classic", &[]).await;
+        let bind = QueueBindOptions::default();
+        let bound = self.channel.queue_bind(
+            queue.as_str().into(),
+            exchange.into(),
+            "".into(),
+            bind,
+            FieldTable::default(),
+        );
+        bound.await.unwrap();
+        queue
+    }
+
+    pub(crate) fn builder(&self) -> AmqpSourceBuilder {
+        AmqpSource::builder(self.url.as_str(), self.queue.as_str())
+    }
+
+    pub(crate) async fn source(&self, slots: usize) -> AmqpSource {
+        opened(self.builder(), slots).await
+    }
+
+    /// Publishes numbered messages with ids, and waits until the broker has them.
+    pub(crate) async fn send(&self, numbers: std::ops::Range<usize>) {
+        for number in numbers {
+            let id = format!("m-{number}");
+            let properties = BasicProperties::default()
+                .with_delivery_mode(2)
+                .with_message_id(id.into());
+            self.publish(&number.to_string(), properties).await;
+        }
+    }
+
+    /// A quorum queue that is just starting takes no message on yet.
+    pub(crate) async fn publish(&self, body: &str, properties: BasicProperties) {
+        let publish = async {
+            while self.confirmed(body, properties.clone()).await != Confirmation::Ack(None) {}
+        };
+        let published = timeout(LIMIT, publish).await;
+        published.expect("the broker has the message in time");
+    }
+
+    async fn confirmed(&self, body: &str, properties: BasicProperties) -> Confirmation {
+        let options = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
+        let queue = self.queue.as_str().into();
+        let published =
+            self.channel
+                .basic_publish("".into(), queue, options, body.as_bytes(), properties);
+        published.await.unwrap().await.unwrap()
+    }
+
+    /// How many messages are ready in a queue.
+    pub(crate) async fn ready(&self, queue: &str) -> u32 {
+        let options = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let nothing = FieldTable::default();
+        let declared = self.channel.queue_declare(queue.into(), options, nothing);
+        declared.await.unwrap().message_count()
+    }
+
+    /// Waits until that many messages are ready in the queue.
+    pub(crate) async fn until_ready(&self, queue: &str, count: u32) {
+        let wait = async {
+            while self.ready(queue).await != count {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let waited = timeout(LIMIT, wait).await;
+        assert!(waited.is_ok(), "{count} are not ready in {queue}");
+    }
+}
+
+pub(crate) async fn declare(
+    channel: &Channel,
+    queue: &str,
+    kind: &str,
+    arguments: &[(&str, &str)],
+) -> lapin::Result<()> {
+    let kind = [("x-queue-type", kind)];
+    let arguments = arguments.iter().chain(&kind);
+    let arguments: BTreeMap<_, _> = arguments
+        .map(|(name, value)| {
+            let value = match value.parse() {
+                Ok(number) => AMQPValue::LongLongInt(number),
+                Err(_) => AMQPValue::LongString((*value).into()),
+            };
+            ((*name).into(), value)
+        })
+        .collect();
+    let options = QueueDeclareOptions {
+        durable: true,
+        ..QueueDeclareOptions::default()
+    };
+    let declared = channel.queue_declare(queue.into(), options, arguments.into());
+    declared.await.map(drop)
+}
+
+pub(crate) async fn opened(builder: AmqpSourceBuilder, slots: usize) -> AmqpSource {
+    let source = builder.build().unwrap();
+    source.open(Capacity::slots(slots)).await.unwrap();
+    source
+}
+
+/// The next delivery.
+pub(crate) async fn next(source: &AmqpSource) -> Delivery<AmqpReceipt> {
+    let received = timeout(LIMIT, source.receive(1)).await;
+    let mut deliveries = received.expect("a message in time").unwrap();
+    deliveries.pop().expect("a source that is open")
+}
+
+pub(crate) async fn take(source: &AmqpSource, count: usize) -> Vec<Delivery<AmqpReceipt>> {
+    let mut taken = Vec::new();
+    while taken.len() < count {
+        taken.push(next(source).await);
+    }
+    taken
+}
+
+pub(crate) fn body(delivery: &Delivery<AmqpReceipt>) -> String {
+    delivery.message.text().unwrap().to_owned()
+}
+
+pub(crate) async fn settle(
+    source: &AmqpSource,
+    delivery: Delivery<AmqpReceipt>,
+    how: Settlement,
+) -> Settled {
+    source.settle(delivery.receipt, how).await.unwrap()
+}
+
+pub(crate) async fn nothing_comes(source: &AmqpSource, time: Duration) {
+    let received = timeout(time, source.receive(1)).await;
+    assert!(received.is_err(), "{received:?}");
+}
+
+pub(crate) async fn close(source: &AmqpSource) {
+    let deadline = tokio::time::Instant::now() + LIMIT;
+    source.close(deadline).await.unwrap();
+}
+
+/// Runs the broker's own command-line tool; answers what it printed.
+pub(crate) async fn rabbitmqctl(arguments: &[&str]) -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/localstack/rabbitmqctl");
+    let output = Command::new(script).args(arguments).output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "rabbitmqctl {arguments:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
