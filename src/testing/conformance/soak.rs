@@ -77,7 +77,7 @@ async fn soak<F: Fixture>(fixture: &F, kind: QueueKind, count: usize) {
     let (read, ()) = tokio::join!(reading.run_until(stop.cancelled()), working);
     read.expect("the reader of dead letters is to run");
     if kind == QueueKind::Lanes {
-        in_order(&soak.state().handled, seed);
+        in_order(&soak.state().ended, seed);
     }
 }
 
@@ -129,11 +129,11 @@ async fn send<F: Fixture>(fixture: &F, queue: &str, kind: QueueKind, count: usiz
     }
 }
 
-/// Of each lane the messages were handled for the first time in their order.
-fn in_order(handled: &[String], seed: u64) {
+/// Of each lane the messages came to their first end in their order.
+fn in_order(ended: &[String], seed: u64) {
     let mut latest: BTreeMap<&str, u64> = BTreeMap::new();
     let mut known = BTreeSet::new();
-    for text in handled {
+    for text in ended {
         let (lane, number) = text.split_once(':').expect("a lane and a number");
         let number: u64 = number.parse().expect("a number");
         if known.insert(text) {
@@ -161,8 +161,8 @@ struct Soak {
 struct State {
     /// How often a handler was given each message.
     given: HashMap<String, u64>,
-    /// What was handled with success, in that order.
-    handled: Vec<String>,
+    /// What was handled with success or rejected, in that order.
+    ended: Vec<String>,
     /// What was handled, or is a dead letter.
     settled: BTreeSet<String>,
 }
@@ -173,7 +173,12 @@ impl Soak {
         match self.draw(&text) {
             0..20 => return Err(Failure::new("by chance")),
             20..30 => return Err(Failure::retry_after(Duration::ZERO)),
-            30..33 => return Err(Failure::reject("by chance")),
+            30..33 => {
+                // It is over, though it may come again, and be handled, where a position is all
+                // that the broker keeps.
+                self.state().ended.push(text);
+                return Err(Failure::reject("by chance"));
+            }
             33 => panic!("a panic of the conformance suite"),
             34..40 => sleep(Duration::from_millis(30)).await,
             40..42 => {
@@ -204,7 +209,7 @@ impl Soak {
     fn settle(&self, text: String, handled: bool) {
         let mut state = self.state();
         if handled {
-            state.handled.push(text.clone());
+            state.ended.push(text.clone());
         }
         state.settled.insert(text);
         self.settled.send_replace(state.settled.len());
