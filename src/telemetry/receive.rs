@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use opentelemetry::Context;
 
-use super::facts::{MessageFacts, MessageLink};
+use super::facts::{MessageFacts, MessageLink, saturating};
 use super::instrumentation::Instrumentation;
 use super::links::creation_links;
-use super::names::{ClientOperation, Op};
+use super::names::{self, ClientOperation, Op};
 use super::process::InHand;
 use super::send::Outcome;
 use super::span::{Live, Start};
@@ -50,8 +50,8 @@ pub struct SettleStart<'a> {
     /// The parent: what is current where the caller settles; an empty context for the gathered
     /// settles of a worker.
     pub parent: &'a Context,
-    /// The messages, where they are known. Empty: the message of the process context that
-    /// `parent` is.
+    /// The messages, where they are known; of a batch of many the first 128 will do, and those left
+    /// out are counted. Empty: the message of the process context that `parent` is.
     pub messages: &'a [MessageLink<'a>],
     /// How many messages a batch call settles; `None` for a call that can settle only one.
     pub batch_count: Option<usize>,
@@ -97,7 +97,7 @@ impl Instrumentation {
         if start.messages.is_empty() {
             links.extend(InHand::links(start.parent));
         }
-        SettleSpan(Live::begin(
+        let live = Live::begin(
             self,
             Start {
                 destination: start.destination,
@@ -111,7 +111,13 @@ impl Instrumentation {
                 started: None,
                 span: self.options().settle_spans,
             },
-        ))
+        );
+        let all = start.batch_count.unwrap_or_default();
+        let omitted = all.saturating_sub(start.messages.len());
+        if omitted > 0 && !start.messages.is_empty() {
+            live.set(names::LINKS_OMITTED, saturating(omitted));
+        }
+        SettleSpan(live)
     }
 }
 
