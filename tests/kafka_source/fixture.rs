@@ -5,9 +5,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, Producer as _};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use tracehop::kafka::{GroupProtocol, KafkaSink, KafkaSource, LaneBy};
-use tracehop::telemetry::Instrumentation;
 use tracehop::testing::Recorder;
-use tracehop::testing::conformance::{Fixture, QueueKind};
+use tracehop::testing::conformance::{Features, Fixture, QueueKind};
 
 use crate::common;
 use crate::support::{self, config};
@@ -16,10 +15,15 @@ use crate::support::{self, config};
 const DRAIN: Duration = Duration::from_secs(1);
 const PARTITIONS: i32 = 3;
 
+const FEATURES: Features = Features {
+    typed_headers: false,
+    ..Features::ALL
+};
+
 /// A cluster, with one group a topic. Keys are lanes, and messages without one are in no lane.
 pub(crate) struct Kafka {
     brokers: String,
-    instrumentation: Instrumentation,
+    recorder: Recorder,
     /// What the mock cluster belongs to, where it is one.
     mock: Option<BaseProducer>,
 }
@@ -28,7 +32,7 @@ impl Kafka {
     pub(crate) fn at(brokers: &str) -> Self {
         Self {
             brokers: brokers.to_owned(),
-            instrumentation: Recorder::new().instrumentation(),
+            recorder: Recorder::new(),
             mock: None,
         }
     }
@@ -72,20 +76,24 @@ impl Fixture for Kafka {
             .protocol(GroupProtocol::Eager)
             .lanes(LaneBy::Key)
             .rebalance_drain(DRAIN)
-            .instrumentation(self.instrumentation.clone())
+            .instrumentation(self.instrumentation())
             .build()
             .unwrap()
     }
 
     fn sink(&self, queue: &str) -> KafkaSink {
         KafkaSink::builder(config(&self.brokers), queue)
-            .instrumentation(self.instrumentation.clone())
+            .instrumentation(self.instrumentation())
             .build()
             .unwrap()
     }
 
-    fn instrumentation(&self) -> Instrumentation {
-        self.instrumentation.clone()
+    fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    fn features(&self) -> Features {
+        FEATURES
     }
 
     fn redelivery(&self) -> Duration {

@@ -9,7 +9,7 @@ use rdkafka::producer::BaseProducer;
 use super::KafkaSink;
 use super::reports::{self, Reports};
 use crate::contract::{Error, ErrorKind, Message, Operation, Result};
-use crate::kafka::cluster::Cluster;
+use crate::kafka::KafkaCluster;
 use crate::kafka::error::failure;
 use crate::telemetry::Instrumentation;
 
@@ -57,7 +57,11 @@ impl KafkaSinkBuilder {
     /// # Errors
     /// librdkafka does not accept the configuration, or no thread can be started.
     pub fn build(mut self) -> Result<KafkaSink> {
-        let destination = Arc::new(Cluster::of(&self.config).producing().named(&self.topic));
+        // It is a consumer's, and telemetry would tell it of the destination.
+        self.config.remove("group.id");
+        let cluster = KafkaCluster::from_config(&self.config);
+        let cluster = cluster.instrumentation(self.instrumentation);
+        let destination = cluster.topic(&self.topic);
         self.config.set("enable.idempotence", "true");
         self.config.set("acks", "all");
         if self.config.get("partitioner").is_none() {
@@ -77,10 +81,10 @@ impl KafkaSinkBuilder {
                 let detail = format!("no thread could be started: {error}");
                 Error::new(Operation::Open, &destination, ErrorKind::Config, detail)
             })?;
-        self.instrumentation.start_producer(&destination);
+        cluster.telemetry().start_producer(&destination);
         Ok(KafkaSink {
             destination,
-            instrumentation: self.instrumentation,
+            cluster,
             producer,
             partitioner: self.partitioner,
             dropped,

@@ -8,29 +8,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use opentelemetry::Context;
-use opentelemetry::propagation::Injector as _;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
-use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::sync::oneshot;
-use tracehop_kafka::HeaderInjector;
-use tracehop_propagation::LINEAGE;
 
 pub use builder::KafkaSinkBuilder;
 
 use self::builder::Partitioner;
 use self::reports::{Pending, Reports};
 use super::error::failure;
-use super::record;
-use crate::contract::{
-    Attributes, Confirm, Destination, Error, ErrorKind, Message, Operation, Result, Sink, Value,
-};
-use crate::telemetry::{
-    FreshLineage, Instrumentation, MessageFacts, MessageLink, OperationError, Outcome, Outgoing,
-    SendSpan, SendStart,
-};
+use super::sending::Record as Outgoing;
+use super::{KafkaCluster, record};
+use crate::contract::{Confirm, Destination, Error, ErrorKind, Message, Operation, Result, Sink};
 
 /// A [`Sink`] on a Kafka topic.
 ///
@@ -54,7 +45,7 @@ use crate::telemetry::{
 /// Dropping the sink lets what was enqueued go out. Permission: `WRITE` on the topic.
 pub struct KafkaSink {
     destination: Arc<Destination>,
-    instrumentation: Instrumentation,
+    cluster: KafkaCluster,
     producer: Arc<BaseProducer<Reports>>,
     partitioner: Option<Partitioner>,
     /// Tells the thread that serves the reports that nothing more is enqueued.
@@ -76,50 +67,6 @@ impl KafkaSink {
         KafkaSinkBuilder::new(config, topic.into())
     }
 
-    /// Starts the span of a send, and writes its context onto the headers of the record.
-    fn mark(&self, message: &Message, parent: &Context) -> (SendSpan, Option<OwnedHeaders>) {
-        let propagator = self.instrumentation.propagator();
-        let existing = propagator.extract(&message.headers).context;
-        let outgoing = Instrumentation::outgoing(&existing, parent);
-        let users = matches!(outgoing, Outgoing::Users(_));
-        let link = [MessageLink::new(&existing)];
-        let span = self.instrumentation.send(&SendStart {
-            destination: &self.destination,
-            parent,
-            batch_count: None,
-            creation: !users,
-            messages: if users { &link } else { &[] },
-            facts: MessageFacts {
-                key: key(message),
-                ..MessageFacts::of(message, &Attributes::default())
-            },
-        });
-        let mut headers = record::headers(message);
-        if parent.is_telemetry_suppressed() {
-            return (span, headers);
-        }
-        let carried = if users { &existing } else { span.context() };
-        let mut injector = HeaderInjector::new(propagator, &mut headers);
-        if users {
-            injector = injector.keep_present();
-        }
-        if parent.get::<FreshLineage>().is_some() {
-            // Otherwise it is of the message that is forwarded, and goes with its context.
-            for name in LINEAGE {
-                if let Some(value) = message.headers.get(name).and_then(Value::as_str) {
-                    injector.set(name, value.to_owned());
-                }
-            }
-        }
-        let baggage_dropped = propagator.inject(carried, &mut injector);
-        let injected = injector.finish();
-        let dropped = injected.dropped.iter();
-        let dropped = dropped.map(|field| (field.as_str(), "unsupported"));
-        self.instrumentation
-            .injected(&self.destination, carried, dropped, baggage_dropped);
-        (span, headers)
-    }
-
     fn error(&self, kind: ErrorKind, detail: &str) -> Error {
         Error::new(Operation::Send, &self.destination, kind, detail)
     }
@@ -134,17 +81,20 @@ impl Sink for KafkaSink {
         if message.properties.delay.is_some() {
             return Err(self.error(ErrorKind::Payload, "Kafka holds no message back"));
         }
-        let (span, headers) = self.mark(&message, parent);
         let partition = self
             .partitioner
             .as_ref()
             .and_then(|choose| choose(&message));
+        let mut headers = record::headers(&message);
+        let outgoing = Outgoing {
+            topic: &self.destination.name,
+            partition,
+            key: key(&message),
+            payload: message.payload.as_deref(),
+            headers: &mut headers,
+        };
+        let sending = self.cluster.send(parent, outgoing);
         let (answer, answered) = oneshot::channel();
-        let pending = Box::new(Pending {
-            destination: Arc::clone(&self.destination),
-            span,
-            answer,
-        });
         let mut record = BaseRecord {
             topic: &self.destination.name,
             partition,
@@ -152,7 +102,11 @@ impl Sink for KafkaSink {
             key: key(&message),
             timestamp: message.properties.timestamp.map(record::millis),
             headers,
-            delivery_opaque: pending,
+            delivery_opaque: Box::new(Pending {
+                destination: Arc::clone(&self.destination),
+                sending,
+                answer,
+            }),
         };
         let room = &self.producer.context().room;
         loop {
@@ -161,14 +115,26 @@ impl Sink for KafkaSink {
             let Err((error, refused)) = self.producer.send(record) else {
                 break;
             };
-            if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
-                let failure = failure(Operation::Send, &self.destination, &error, None);
-                let span = refused.delivery_opaque.span;
-                span.end(&Outcome::failure(OperationError::from(&failure)));
-                return Err(failure);
-            }
             record = refused;
-            freed.await;
+            if error == KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
+                freed.await;
+                continue;
+            }
+            let sending = &mut record.delivery_opaque.sending;
+            match sending.take_if(|sending| !sending.is_in_the_way(&error)) {
+                None if sending.is_some() => {
+                    let sending = sending.as_mut();
+                    sending
+                        .into_iter()
+                        .for_each(|sending| sending.withdraw(&mut record.headers));
+                }
+                failed => {
+                    if let Some(sending) = failed {
+                        sending.failed(&error, &mut None);
+                    }
+                    return Err(failure(Operation::Send, &self.destination, &error, None));
+                }
+            }
         }
         let ended = self.error(ErrorKind::Closed, "the producer has ended");
         Ok(Confirm::new(

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::contract::{Destination, Operation, Result, Sent};
 use crate::kafka::error::failure;
-use crate::telemetry::{MessageFacts, OperationError, Outcome, SendSpan};
+use crate::kafka::sending::Sending;
 
 /// How often the thread looks whether its sink is gone.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -26,7 +26,8 @@ pub(super) struct Reports {
 /// A message on its way.
 pub(super) struct Pending {
     pub(super) destination: Arc<Destination>,
-    pub(super) span: SendSpan,
+    /// `None` where there is nothing to record.
+    pub(super) sending: Option<Sending>,
     pub(super) answer: oneshot::Sender<Result<Sent>>,
 }
 
@@ -48,30 +49,26 @@ impl ProducerContext for Reports {
         self.room.notify_waiters();
         let Pending {
             destination,
-            span,
+            sending,
             answer,
         } = *pending;
         let answered = match delivered {
             Ok(record) => {
-                let (partition, offset) = (Some(record.partition()), Some(record.offset()));
-                span.end(&Outcome {
-                    facts: MessageFacts {
-                        partition,
-                        offset,
-                        ..MessageFacts::NONE
-                    },
-                    ..Outcome::success()
-                });
+                let (partition, offset) = (record.partition(), record.offset());
+                if let Some(sending) = sending {
+                    sending.delivered(partition, offset);
+                }
                 Ok(Sent {
-                    partition,
-                    offset,
+                    partition: Some(partition),
+                    offset: Some(offset),
                     ..Sent::default()
                 })
             }
             Err((error, _)) => {
-                let failure = failure(Operation::Send, &destination, error, None);
-                span.end(&Outcome::failure(OperationError::from(&failure)));
-                Err(failure)
+                if let Some(sending) = sending {
+                    sending.failed(error, &mut None);
+                }
+                Err(failure(Operation::Send, &destination, error, None))
             }
         };
         // Nobody waits any more: the message is there, or not, all the same.

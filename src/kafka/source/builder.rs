@@ -1,5 +1,4 @@
 use std::fmt;
-use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -7,7 +6,7 @@ use rdkafka::ClientConfig;
 
 use super::KafkaSource;
 use crate::contract::{Error, ErrorKind, Operation, Result};
-use crate::kafka::cluster::Cluster;
+use crate::kafka::KafkaCluster;
 use crate::telemetry::Instrumentation;
 
 /// librdkafka's own default of `max.poll.interval.ms`.
@@ -178,8 +177,8 @@ impl KafkaSourceBuilder {
     /// [`rebalance_drain`](Self::rebalance_drain) is not below `max.poll.interval.ms`.
     pub fn build(self) -> Result<KafkaSource> {
         let config = self.client_config();
-        let cluster = Cluster::of(&config);
-        let main = Arc::new(cluster.named(&self.topic));
+        let cluster = KafkaCluster::from_config(&config);
+        let main = cluster.topic(&self.topic);
         let interval = self.config.get("max.poll.interval.ms");
         let interval = interval.and_then(|millis| millis.parse().ok());
         let interval = interval.map_or(POLL_INTERVAL, Duration::from_millis);
@@ -193,7 +192,7 @@ impl KafkaSourceBuilder {
             ));
         }
         let retries = self.settings.retry_topic.as_deref();
-        let retries = retries.map(|topic| Arc::new(cluster.named(topic)));
+        let retries = retries.map(|topic| cluster.topic(topic));
         Ok(KafkaSource {
             config,
             main,

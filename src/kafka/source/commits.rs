@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::Offset;
 use tokio::time::Instant;
 
@@ -14,7 +14,8 @@ use super::group::{Event, Group};
 use super::place::Place;
 use super::shared::Shared;
 use crate::contract::later;
-use crate::telemetry::{OperationError, Outcome, SettleSpan};
+use crate::kafka::failure::operation_error;
+use crate::telemetry::{Outcome, SettleSpan};
 
 /// A thread that commits, so that the one that polls never waits for a coordinator: rdkafka 0.39
 /// does not tell how an asynchronous commit went, and a synchronous one blocks.
@@ -125,7 +126,9 @@ impl Driver {
             // The next commit says the same again, or the next member begins further back.
             Err(error) => tracing::warn!(%error, "a commit failed"),
         }
-        commit.span.end(&Outcome::of(result.as_ref().map_err(said)));
+        commit
+            .span
+            .end(&Outcome::of(result.as_ref().map_err(operation_error)));
     }
 
     fn commit(&mut self, of: Option<&[Place]>) {
@@ -159,12 +162,5 @@ impl Driver {
                 thread::park_timeout(until - Instant::now());
             }
         }
-    }
-}
-
-fn said(error: &KafkaError) -> OperationError<'static> {
-    match error.rdkafka_error_code() {
-        Some(code) => OperationError::new(format!("{code:?}"), error.to_string()),
-        None => OperationError::other(error.to_string()),
     }
 }

@@ -43,6 +43,10 @@ impl Reader {
         let record = Record::copy(message);
         let message = record.message(&destination.name);
         let context = self.instrumentation.extract(destination, &message.headers);
+        self.instrumentation.malformed_keys(destination, || {
+            let mut names = message.headers.iter().map(|(name, _)| name);
+            names.any(|name| std::str::from_utf8(name).is_err())
+        });
         let attempt = match assignment.place.topic {
             Topic::Main => 1,
             Topic::Retries => retries::attempt(&message.headers),
