@@ -150,6 +150,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
+    use crate::contract::Properties;
 
     fn carried(message: Message, from: System, to: &str, at: System) -> Result<Message, String> {
         let (from, to) = (Destination::new(from, "orders"), Destination::new(at, to));
@@ -184,7 +185,7 @@ mod tests {
         assert_eq!(names, expected);
         assert_eq!(
             (&there.key, &there.properties),
-            (&None, &Default::default())
+            (&None, &Properties::default())
         );
         let back = carried(there, System::AwsSqs, "orders", System::RabbitMq).unwrap();
         assert_eq!(back, with_properties());

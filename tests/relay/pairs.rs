@@ -1,7 +1,7 @@
 //! Every broker to every other: all of it arrives, in order, in one trace, while the target fails
 //! now and then.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -187,7 +187,7 @@ fn plan(seed: u64) -> Vec<Option<Fault>> {
 }
 
 fn distinct(seen: &[Seen]) -> usize {
-    let texts: BTreeMap<_, _> = seen.iter().map(|seen| (text(&seen.incoming), ())).collect();
+    let texts: BTreeSet<_> = seen.iter().map(|seen| text(&seen.incoming)).collect();
     texts.len()
 }
 

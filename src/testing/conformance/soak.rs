@@ -185,7 +185,7 @@ impl Soak {
                 let id = incoming.id().map(ToOwned::to_owned);
                 // With nobody to take the lease away, the time runs out.
                 drop(id.map(|id| self.hanging.send(id)));
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             _ => {}
         }

@@ -29,10 +29,10 @@ pub async fn the_spans_of_a_message_are_a_tree<F: Fixture>(fixture: &F) {
     let handler = recorded(&journal, move |_: Incoming| {
         let failing = first.swap(false, Ordering::Relaxed);
         async move {
-            match failing {
-                true => Err(Failure::new("out of stock").with_type("out_of_stock")),
-                false => Ok(()),
+            if failing {
+                return Err(Failure::new("out of stock").with_type("out_of_stock"));
             }
+            Ok(())
         }
     });
     run(worker(fixture, &queue, handler), journal.has(2)).await;
