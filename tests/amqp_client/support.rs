@@ -1,0 +1,247 @@
+//! A traced channel on a RabbitMQ, and short ways to what a span and a message say.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use lapin::message::Delivery;
+use lapin::options::{
+    BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
+    QueueDeclareOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use opentelemetry::Context;
+use opentelemetry::context::FutureExt as _;
+use opentelemetry::trace::{SpanContext, TraceContextExt as _, Tracer as _};
+use opentelemetry_sdk::trace::SpanData;
+use tokio::process::Command;
+use tracehop::amqp::{AmqpUrl, TracedChannel, TracedConfirm, TracedConsumer, TracedDelivery};
+use tracehop::telemetry::{Instrumentation, InstrumentationBuilder};
+use tracehop::testing::Recorder;
+
+use crate::common;
+
+/// A traced channel with publisher confirms, a queue of its own, and a channel beside it that is
+/// not traced.
+pub(crate) struct Traced {
+    pub(crate) recorder: Recorder,
+    pub(crate) connection: Connection,
+    pub(crate) channel: TracedChannel,
+    pub(crate) raw: Channel,
+    pub(crate) queue: String,
+}
+
+impl Traced {
+    /// `None` where there is no RabbitMQ.
+    pub(crate) async fn new() -> Option<Self> {
+        Self::with(|builder| builder).await
+    }
+
+    /// With options of the instrumentation.
+    pub(crate) async fn with(
+        options: impl FnOnce(InstrumentationBuilder) -> InstrumentationBuilder,
+    ) -> Option<Self> {
+        let recorder = Recorder::new();
+        let instrumentation = options(recorder.builder()).build();
+        Self::on(recorder, instrumentation).await
+    }
+
+    pub(crate) async fn on(recorder: Recorder, instrumentation: Instrumentation) -> Option<Self> {
+        let traced = Self::without_confirms(recorder, instrumentation).await?;
+        let options = ConfirmSelectOptions::default();
+        traced.channel.confirm_select(options).await.unwrap();
+        Some(traced)
+    }
+
+    pub(crate) async fn without_confirms(
+        recorder: Recorder,
+        instrumentation: Instrumentation,
+    ) -> Option<Self> {
+        let url = common::rabbitmq()?;
+        Some(Self::at(&url, recorder, instrumentation).await)
+    }
+
+    /// On the server of that URL, without confirms.
+    pub(crate) async fn at(
+        url: &str,
+        recorder: Recorder,
+        instrumentation: Instrumentation,
+    ) -> Self {
+        let url: AmqpUrl = url.parse().unwrap();
+        let queue = common::unique("client");
+        let properties =
+            ConnectionProperties::default().with_connection_name(queue.as_str().into());
+        let connection = url.connect(properties).await.unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        let traced = Self {
+            recorder,
+            channel: TracedChannel::with(channel, instrumentation).server(&url),
+            raw: connection.create_channel().await.unwrap(),
+            queue,
+            connection,
+        };
+        traced.declare(&traced.queue, &[]).await;
+        traced
+    }
+
+    pub(crate) async fn declare(&self, queue: &str, arguments: &[(&str, AMQPValue)]) {
+        let declare = self.raw.queue_declare(
+            queue.into(),
+            QueueDeclareOptions {
+                durable: true,
+                ..QueueDeclareOptions::default()
+            },
+            table(arguments.iter().cloned()),
+        );
+        declare.await.unwrap();
+    }
+
+    /// Runs `future` in a span `caller`, which has ended when it is done.
+    pub(crate) async fn in_caller<F: Future>(&self, future: F) -> F::Output {
+        self.in_context(Context::new(), future).await
+    }
+
+    /// Runs `future` in a span `caller` on that context.
+    pub(crate) async fn in_context<F: Future>(&self, cx: Context, future: F) -> F::Output {
+        let span = self.recorder.tracer().start_with_context("caller", &cx);
+        Box::pin(future).with_context(cx.with_span(span)).await
+    }
+
+    /// Writes a message to the queue, through the default exchange; its confirm is the answer.
+    pub(crate) async fn publish(&self, properties: BasicProperties) -> TracedConfirm {
+        let (exchange, key) = ("".into(), self.queue.as_str().into());
+        let options = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
+        let publish = self
+            .channel
+            .basic_publish(exchange, key, options, b"order 7", properties);
+        publish.await.unwrap()
+    }
+
+    /// Publishes to the queue and waits for the confirm.
+    pub(crate) async fn send(&self, properties: BasicProperties) {
+        assert!(self.publish(properties).await.await.unwrap().is_ack());
+    }
+
+    pub(crate) async fn send_empty(&self) {
+        self.send(BasicProperties::default()).await;
+    }
+
+    pub(crate) async fn consume(&self) -> TracedConsumer {
+        let options = BasicConsumeOptions::default();
+        let (queue, arguments) = (self.queue.as_str().into(), FieldTable::default());
+        let consumer = self
+            .channel
+            .basic_consume(queue, "".into(), options, arguments);
+        consumer.await.unwrap()
+    }
+
+    /// Takes the next message off the queue. No consumer stays behind, to which the broker would
+    /// push those that come later.
+    pub(crate) async fn take(&self) -> TracedDelivery {
+        let queue = self.queue.as_str().into();
+        let got = self.channel.basic_get(queue, BasicGetOptions::default());
+        got.await.unwrap().unwrap().delivery
+    }
+
+    /// Publishes one message in a caller's span of its own, takes it, and forgets the spans that
+    /// this took. The answer has the creation context beside the message.
+    pub(crate) async fn delivered(&self) -> (TracedDelivery, SpanContext) {
+        self.in_caller(self.send_empty()).await;
+        let created = self.span("publish").span_context;
+        let delivery = self.take().await;
+        self.recorder.forget_spans();
+        (delivery, created)
+    }
+
+    /// The next message of the queue, past the traced channel. It is acknowledged.
+    pub(crate) async fn arrived(&self) -> Delivery {
+        self.arrived_in(&self.queue).await
+    }
+
+    pub(crate) async fn arrived_in(&self, queue: &str) -> Delivery {
+        let options = BasicGetOptions { no_ack: true };
+        let got = self.raw.basic_get(queue.into(), options).await.unwrap();
+        got.unwrap().delivery
+    }
+
+    /// The one span of an operation on the queue.
+    pub(crate) fn span(&self, operation: &str) -> SpanData {
+        self.recorder.span(&format!("{operation} {}", self.queue))
+    }
+
+    /// Has the server close the connection, as `rabbitmqctl close_all_connections` does with all of
+    /// them: those of other tests stay.
+    pub(crate) async fn close_connection(&self) {
+        let columns = ["--quiet", "list_connections", "pid", "client_properties"];
+        let listed = rabbitmqctl(&columns).await;
+        let mut connections = listed.lines();
+        let ours = connections.find(|line| line.contains(&self.queue)).unwrap();
+        let pid = ours.split('\t').next().unwrap();
+        rabbitmqctl(&["--quiet", "close_connection", pid, "for a test"]).await;
+    }
+}
+
+/// What the command prints.
+async fn rabbitmqctl(arguments: &[&str]) -> String {
+    let program = std::env::var("TRACEHOP_RABBITMQCTL").unwrap();
+    let output = Command::new(program).args(arguments).output();
+    let output = output.await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+pub(crate) fn table<'a>(entries: impl IntoIterator<Item = (&'a str, AMQPValue)>) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, value) in entries {
+        table.insert(name.into(), value);
+    }
+    table
+}
+
+pub(crate) fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(value.into())
+}
+
+pub(crate) fn with_headers<'a>(
+    headers: impl IntoIterator<Item = (&'a str, AMQPValue)>,
+) -> BasicProperties {
+    BasicProperties::default().with_headers(table(headers))
+}
+
+/// A header of a message, as text.
+pub(crate) fn header(message: &Delivery, name: &str) -> Option<String> {
+    let value = message.properties.headers().as_ref()?.inner().get(name)?;
+    Some(value.as_long_string()?.to_string())
+}
+
+/// The attributes of a span, as text.
+pub(crate) fn attributes(span: &SpanData) -> BTreeMap<String, String> {
+    let attributes = span.attributes.iter();
+    attributes
+        .map(|attribute| (attribute.key.to_string(), attribute.value.to_string()))
+        .collect()
+}
+
+pub(crate) fn attribute(span: &SpanData, key: &str) -> Option<String> {
+    attributes(span).remove(key)
+}
+
+/// What a span links to, in order.
+pub(crate) fn links(span: &SpanData) -> Vec<SpanContext> {
+    let links = span.links.iter();
+    links.map(|link| link.span_context.clone()).collect()
+}
+
+/// Whether two span contexts name one span, remote or not.
+pub(crate) fn same(one: &SpanContext, other: &SpanContext) -> bool {
+    (one.trace_id(), one.span_id()) == (other.trace_id(), other.span_id())
+}
+
+/// The `traceparent` of a span.
+pub(crate) fn traceparent(span: &SpanContext) -> String {
+    let flags = span.trace_flags().to_u8();
+    format!("00-{}-{}-{flags:02x}", span.trace_id(), span.span_id())
+}
