@@ -15,8 +15,9 @@
 #   ready              succeeds as soon as the broker serves requests
 #   variables          prints NAME=value lines for the tests
 # and a peer:
-#   check DIR          runs its checks against LocalStack and the programs in the folder
-#                      $examples, and prints one line "ok ..." or "FAILED ..." each
+#   check DIR          runs its checks against the brokers and the programs in the folder
+#                      $examples, and prints one line "ok ..." or "FAILED ..." each; a table in
+#                      Markdown is shown once more at the end, as one with those of other peers
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

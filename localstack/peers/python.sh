@@ -1,13 +1,15 @@
 # shellcheck shell=bash
-# boto3 with the OpenTelemetry boto3sqs instrumentation, on both ends of a queue.
+# Python: the clients of each broker under their OpenTelemetry instrumentation.
 
 tools=(python3.11:python3.11-venv)
 pins=(requirements.txt)
 
-install_unit() { new_venv "$1" --requirement "$here/peers/python/requirements.txt"; }
+# The pins are complete and the code runs a few times: nothing to resolve, nothing to compile.
+install_unit() {
+  new_venv "$1" --no-deps --no-compile --requirement "$here/peers/python/requirements.txt"
+}
 
-# Python writes no bytecode into the source tree.
 check() {
-  PYTHONDONTWRITEBYTECODE=1 "$1/bin/python" "$here/peers/python/check.py" \
-    --worker "$examples/sqs_worker" --sender "$examples/sqs_send"
+  PYTHONDONTWRITEBYTECODE=1 "$1/bin/python" "$here/peers/check/main.py" \
+    "$examples" "$here/peers/python" "$1/bin/python"
 }
