@@ -70,7 +70,9 @@ async fn without_an_sdk_a_forwarded_message_keeps_its_context_and_the_handlers_b
             .map(drop)
             .map_err(|error| format!("{error:?}"))
     };
-    message.process(&traced.queue, forward).await.unwrap();
+    Box::pin(message.process(&traced.queue, forward))
+        .await
+        .unwrap();
     assert_eq!(
         sent(&traced.request(), "traceparent").as_deref(),
         Some(CURRENT)

@@ -92,7 +92,9 @@ async fn the_context_of_the_message_in_hand_is_replaced_when_it_is_forwarded() {
         forward(&traced, carried.unwrap(), header).await;
         Ok::<_, String>(())
     };
-    message.process(&traced.queue, forwarded).await.unwrap();
+    Box::pin(message.process(&traced.queue, forwarded))
+        .await
+        .unwrap();
 
     let span = traced.recorder.span("send orders");
     assert_eq!(
