@@ -162,3 +162,17 @@ fn part(rest: &mut Bytes) -> Option<Bytes> {
     let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]);
     (length != NULL).then(|| rest.split_to(length as usize))
 }
+
+#[cfg(test)]
+impl Record {
+    /// A record of that partition and offset, with nothing in it.
+    pub(super) fn empty(partition: i32, offset: i64) -> Self {
+        Self {
+            bytes: Bytes::from_static(&[0xff; 8]),
+            headers: 0,
+            partition,
+            offset,
+            timestamp: Timestamp::NotAvailable,
+        }
+    }
+}

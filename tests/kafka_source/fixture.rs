@@ -47,6 +47,10 @@ impl Kafka {
         kafka
     }
 
+    pub(crate) fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
     fn member(&self) -> ClientConfig {
         let mut config = config(&self.brokers);
         config.set("session.timeout.ms", "6000");

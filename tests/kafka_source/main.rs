@@ -14,4 +14,5 @@ mod rebalance;
 mod rejects;
 mod restarted;
 mod retries;
+mod spans;
 mod support;

@@ -10,7 +10,7 @@ use tracehop::contract::{Capacity, Error, ErrorKind, Source as _};
 use tracehop::kafka::{GroupProtocol, KafkaSource};
 
 use super::common;
-use super::support::{Topic, config};
+use super::support::{self, LIMIT, Topic, config};
 
 async fn refused(source: KafkaSource) -> Error {
     source.open(Capacity::slots(1)).await.unwrap_err()
@@ -139,4 +139,21 @@ async fn a_group_with_another_protocol_is_an_error() {
     tokio::task::spawn_blocking(move || drop(eager))
         .await
         .unwrap();
+}
+
+/// A topic that is deleted under it ends a source.
+#[tokio::test]
+async fn a_topic_that_is_deleted_ends_the_source() {
+    let Some(brokers) = common::kafka() else {
+        return;
+    };
+    let topic = Topic::create(&brokers, 1).await;
+    let mut config = config(&brokers);
+    config.set("topic.metadata.refresh.interval.ms", "1000");
+    let source = KafkaSource::new(config, &topic.name, &topic.group).unwrap();
+    source.open(Capacity::slots(1)).await.unwrap();
+    support::delete(&brokers, &topic.name).await;
+    let ended = tokio::time::timeout(LIMIT, source.receive(1)).await;
+    let error = ended.expect("an end in time").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
 }

@@ -138,3 +138,11 @@ pub(crate) async fn grow(brokers: &str, topic: &str, bytes: usize) {
         changed.unwrap();
     }
 }
+
+pub(crate) async fn delete(brokers: &str, topic: &str) {
+    let admin: AdminClient<DefaultClientContext> = config(brokers).create().unwrap();
+    let deleted = admin.delete_topics(&[topic], &AdminOptions::new()).await;
+    for deleted in deleted.unwrap() {
+        deleted.unwrap();
+    }
+}

@@ -447,3 +447,7 @@ impl State {
         self.timers.insert((due, self.count), timer);
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+mod tests;
