@@ -109,7 +109,7 @@ async fn a_worker_survives_that_the_broker_is_killed_and_started_again() {
         return;
     }
     let broker = Instance::start();
-    let rabbit = Rabbit::at(broker.url(), "quorum", &[]).await;
+    let rabbit = Rabbit::at(broker.url(), "classic", &[]).await;
     let queue = rabbit.queue.clone();
     let worker = Running::start(&rabbit);
     rabbit.send(0..20).await;
@@ -119,7 +119,7 @@ async fn a_worker_survives_that_the_broker_is_killed_and_started_again() {
     broker.start_again();
     let rabbit = Rabbit {
         queue,
-        ..Rabbit::at(broker.url(), "quorum", &[]).await
+        ..Rabbit::at(broker.url(), "classic", &[]).await
     };
     rabbit.send(20..40).await;
     let worker = worker.all(20..40).await;

@@ -63,6 +63,7 @@ async fn a_killed_worker_loses_nothing() {
     while let Some(line) = lines.next_line().await.unwrap() {
         record(&mut handled, &line);
     }
+    assert!(handled.len() < MESSAGES, "killed too late to show anything");
 
     let (_second, mut lines) = worker(&url, &queue);
     while handled.len() < MESSAGES {
