@@ -5,15 +5,27 @@ use opentelemetry::{
     propagation::{Extractor, Injector, TextMapPropagator, text_map_propagator::FieldIter},
 };
 
-use crate::{BaggageDropped, Extracted, Extraction, Format, TraceContext, W3cBaggage, XRay};
+use crate::{
+    B3, B3Multi, BaggageDropped, BaggagePolicy, CloudTrace, Datadog, Extracted, Extraction, Format,
+    Injection, Jaeger, Sentry, TraceContext, W3cBaggage, XRay,
+};
 
 const PROPAGATORS: &str = "OTEL_PROPAGATORS";
 
+/// A name of the specification whose format is no longer in use.
+const RETIRED: &str = "ottrace";
+
 /// Every format this crate can name: a new one is added here and nowhere else.
-const KNOWN: [fn() -> Arc<dyn Format>; 3] = [
+const KNOWN: [fn() -> Arc<dyn Format>; 9] = [
     || Arc::new(TraceContext),
     || Arc::new(W3cBaggage),
+    || Arc::new(B3),
+    || Arc::new(B3Multi),
+    || Arc::new(Jaeger),
     || Arc::new(XRay),
+    || Arc::new(Datadog),
+    || Arc::new(CloudTrace),
+    || Arc::new(Sentry),
 ];
 
 /// An ordered list of formats. Injection writes all of them; in extraction the first that yields a
@@ -24,6 +36,8 @@ const KNOWN: [fn() -> Arc<dyn Format>; 3] = [
 pub struct Composite {
     formats: Vec<Arc<dyn Format>>,
     fields: Vec<String>,
+    sent: BaggagePolicy,
+    received: BaggagePolicy,
 }
 
 impl Composite {
@@ -37,6 +51,8 @@ impl Composite {
         Self {
             formats: Vec::new(),
             fields: Vec::new(),
+            sent: BaggagePolicy::new(),
+            received: BaggagePolicy::new(),
         }
     }
 
@@ -53,6 +69,21 @@ impl Composite {
         self.with_arc(Arc::new(format))
     }
 
+    /// Which baggage members are written. Default: all, within the limits of the specification.
+    /// Whoever reads the queue reads them.
+    #[must_use]
+    pub fn send_baggage(mut self, policy: BaggagePolicy) -> Self {
+        self.sent = policy;
+        self
+    }
+
+    /// Which baggage members are read. Default: all, within the limits of the specification.
+    #[must_use]
+    pub fn receive_baggage(mut self, policy: BaggagePolicy) -> Self {
+        self.received = policy;
+        self
+    }
+
     /// The formats that the environment variable `OTEL_PROPAGATORS` names, and the default where it
     /// is unset or empty; see [`from_names`](Self::from_names).
     pub fn from_env() -> Self {
@@ -66,9 +97,20 @@ impl Composite {
     /// The formats of a comma-separated list, by the rules of `OTEL_PROPAGATORS` (OpenTelemetry
     /// specification, environment variables): names in any case, duplicates once, `none` alone for nothing,
     /// an empty list for the default. Names that are not known give one warning, and the others
-    /// still work.
+    /// still work; `ottrace` has a warning of its own, since its format is retired.
+    ///
+    /// The names are `tracecontext`, `baggage`, `b3`, `b3multi`, `jaeger`, `xray`, and three that
+    /// the specification does not have: `datadog`, `gcp`, `sentry`.
     pub fn from_names(list: &str) -> Self {
-        let (composite, unknown) = Self::parse(list);
+        let (composite, mut unknown) = Self::parse(list);
+        let named = unknown.len();
+        unknown.retain(|name| !name.eq_ignore_ascii_case(RETIRED));
+        if unknown.len() < named {
+            tracing::warn!(
+                "{PROPAGATORS} names {RETIRED}, which is not supported: the format is retired; its \
+                 services read b3, jaeger or tracecontext"
+            );
+        }
         if !unknown.is_empty() {
             tracing::warn!(
                 unknown = unknown.join(","),
@@ -85,18 +127,18 @@ impl Composite {
     }
 
     /// Injects like [`TextMapPropagator::inject_context`], and counts the baggage members that are
-    /// over the limits.
+    /// left out.
     pub fn inject_reported(&self, cx: &Context, injector: &mut dyn Injector) -> BaggageDropped {
-        let mut dropped = BaggageDropped::default();
+        let mut out = Injection::new(cx, injector, &self.sent);
         for format in &self.formats {
-            format.inject(cx, injector, &mut dropped);
+            format.inject(&mut out);
         }
-        dropped
+        out.finish()
     }
 
     /// Extracts like [`TextMapPropagator::extract_with_context`], and says what was found.
     pub fn extract_reported(&self, cx: &Context, carrier: &dyn Extractor) -> Extracted {
-        let mut found = Extraction::default();
+        let mut found = Extraction::new(&self.received);
         for format in &self.formats {
             format.extract(carrier, &mut found);
         }
@@ -104,11 +146,15 @@ impl Composite {
     }
 
     fn with_arc(mut self, format: Arc<dyn Format>) -> Self {
-        if self.names().all(|name| name != format.name()) {
-            self.fields
-                .extend(format.fields().iter().map(ToString::to_string));
-            self.formats.push(format);
+        if self.names().any(|name| name == format.name()) {
+            return self;
         }
+        for field in format.fields() {
+            if self.fields.iter().all(|known| known != field) {
+                self.fields.push((*field).to_owned());
+            }
+        }
+        self.formats.push(format);
         self
     }
 

@@ -1,11 +1,15 @@
 use opentelemetry::{
     Context,
-    baggage::{Baggage, BaggageExt},
+    baggage::Baggage,
+    propagation::Extractor,
     trace::{SpanContext, TraceContextExt},
 };
 
 use crate::{
-    BaggageDropped, Deferred, ReceivedBaggage, RemoteLink, W3cBaggage, XRay, XRayLineage, xray,
+    BaggageDropped, BaggagePolicy, RemoteLink, Sampling, W3cBaggage, XRay, XRayLineage,
+    baggage::{Intake, Scope},
+    remote::{Malformed, Reading, Remote},
+    xray,
 };
 
 /// What the formats have found in one carrier so far.
@@ -13,69 +17,76 @@ use crate::{
 /// Formats report in the order of the list, and the rules are here, once: the first valid parent
 /// wins, an invalid one never overrides it, and of baggage members with the same key the first
 /// format's is kept.
-#[derive(Debug, Default)]
-pub struct Extraction {
-    parent: Option<Parent>,
-    lineage: Option<XRayLineage>,
-    baggage: Option<Baggage>,
-    received: Option<ReceivedBaggage>,
-    malformed: Vec<&'static str>,
-    baggage_dropped: BaggageDropped,
-}
-
 #[derive(Debug)]
-struct Parent {
-    format: &'static str,
-    span_context: SpanContext,
-    deferred: bool,
+pub struct Extraction<'a> {
+    parent: Option<(&'static str, Remote)>,
+    lineage: Option<XRayLineage>,
+    baggage: Intake<'a>,
+    malformed: Vec<&'static str>,
 }
 
-impl Extraction {
-    /// Offers a parent whose sampling decision is made. Ignored if an earlier format had a valid
-    /// one, or if `span_context` is not valid.
-    pub fn parent(&mut self, format: &'static str, span_context: SpanContext) {
-        self.offer(Parent {
-            format,
-            span_context,
-            deferred: false,
-        });
+impl<'a> Extraction<'a> {
+    pub(crate) fn new(policy: &'a BaggagePolicy) -> Self {
+        Self {
+            parent: None,
+            lineage: None,
+            baggage: Intake::new(policy),
+            malformed: Vec::new(),
+        }
     }
 
-    /// Offers a parent that leaves the sampling decision to the receiver; `span_context` carries
-    /// the flags for those who do not know [`Deferred`], that is, unsampled.
-    pub fn deferred_parent(&mut self, format: &'static str, span_context: SpanContext) {
-        self.offer(Parent {
-            format,
-            span_context,
-            deferred: true,
-        });
+    /// Offers a parent. Ignored if an earlier format had a valid one, or if `span_context` is not
+    /// valid; its flags are those of `sampling`, or say more (W3C's random flag).
+    pub fn parent(&mut self, format: &'static str, span_context: SpanContext, sampling: Sampling) {
+        if self.parent.is_none() && span_context.is_valid() {
+            let remote = Remote {
+                span_context,
+                sampling,
+            };
+            self.parent = Some((format, remote));
+        }
     }
 
-    /// Says that the fields of `format` were there and unusable.
+    /// Says that the fields of `format` were there and unusable, or some of them.
     pub fn malformed(&mut self, format: &'static str) {
-        self.malformed.push(format);
+        if self.malformed.last() != Some(&format) {
+            self.malformed.push(format);
+        }
     }
 
     /// Adds the members whose keys no earlier format had.
-    pub fn baggage(&mut self, members: Baggage) {
-        let Some(baggage) = &mut self.baggage else {
-            self.baggage = Some(members);
-            return;
-        };
-        for (key, (value, metadata)) in &members {
-            if baggage.get(key.as_str()).is_none() {
-                baggage.insert_with_metadata(key.clone(), value.clone(), metadata.as_str());
-            }
+    pub fn baggage(&mut self, members: &Baggage) {
+        self.baggage.members(members);
+    }
+
+    /// Reads the `baggage` header for `format`, unless an earlier one did: its members, and the
+    /// header itself, from which unchanged members are written again.
+    pub fn baggage_header(&mut self, format: &'static str, carrier: &dyn Extractor) {
+        if self.baggage.header(carrier, Scope::All) == Err(Malformed) {
+            self.malformed(format);
         }
     }
 
     /// Counts baggage members that were not kept.
     pub fn baggage_dropped(&mut self, dropped: BaggageDropped) {
-        self.baggage_dropped += dropped;
+        self.baggage.dropped += dropped;
     }
 
-    pub(crate) fn received_baggage(&mut self, header: ReceivedBaggage) {
-        self.received = Some(header);
+    /// What the fields of `format` say.
+    pub(crate) fn reading(&mut self, format: &'static str, reading: Reading) {
+        match reading {
+            Err(Malformed) => self.malformed(format),
+            Ok(None) => {}
+            Ok(Some(Remote {
+                span_context,
+                sampling,
+            })) => self.parent(format, span_context, sampling),
+        }
+    }
+
+    /// The baggage, for the formats that have their own ways to carry it.
+    pub(crate) fn intake(&mut self) -> &mut Intake<'a> {
+        &mut self.baggage
     }
 
     pub(crate) fn lineage(&mut self, lineage: XRayLineage) {
@@ -85,36 +96,22 @@ impl Extraction {
     /// Puts what was found into a copy of `cx`. What was not found leaves `cx` as it is; in
     /// particular a span stays current unless a valid remote parent replaces it.
     pub(crate) fn into_extracted(self, cx: &Context) -> Extracted {
-        let mut context = cx.clone();
-        if let Some(baggage) = self.baggage.filter(|baggage| !baggage.is_empty()) {
-            context = context.with_baggage(baggage);
-        }
-        if let Some(received) = self.received {
-            context = context.with_value(received);
-        }
+        let baggage_dropped = self.baggage.dropped;
+        let mut context = self.baggage.put(cx.clone());
         if let Some(lineage) = self.lineage {
             context = context.with_value(lineage);
         }
         let mut format = None;
-        if let Some(parent) = self.parent {
-            format = Some(parent.format);
-            if parent.deferred {
-                context = context.with_value(Deferred::new(&parent.span_context));
-            }
-            context = context.with_remote_span_context(parent.span_context);
+        if let Some((name, remote)) = self.parent {
+            format = Some(name);
+            context = remote.sampling.put(&context, remote.span_context);
         }
         Extracted {
             context,
             format,
             link: None,
             malformed: self.malformed,
-            baggage_dropped: self.baggage_dropped,
-        }
-    }
-
-    fn offer(&mut self, parent: Parent) {
-        if self.parent.is_none() && parent.span_context.is_valid() {
-            self.parent = Some(parent);
+            baggage_dropped,
         }
     }
 }
@@ -163,15 +160,13 @@ impl Extracted {
             return self;
         }
         match header.parent {
-            xray::Parent::None => {}
-            xray::Parent::Malformed => self.malformed.push(XRay::NAME),
-            xray::Parent::Decided(span_context) if span_context.is_sampled() => {
+            Ok(None) => {}
+            Err(Malformed) => self.malformed.push(XRay::NAME),
+            Ok(Some(remote)) if remote.sampling == Sampling::Sampled => {
                 self.format = Some(XRay::NAME);
-                self.context = self.context.with_remote_span_context(span_context);
+                self.context = self.context.with_remote_span_context(remote.span_context);
             }
-            xray::Parent::Decided(span_context) | xray::Parent::Deferred(span_context) => {
-                self = self.with_link(span_context);
-            }
+            Ok(Some(remote)) => self = self.with_link(remote.span_context),
         }
         self
     }

@@ -1,12 +1,12 @@
 use std::fmt::Debug;
 
-use opentelemetry::{Context, propagation::Extractor, propagation::Injector};
+use opentelemetry::propagation::Extractor;
 
-use crate::{BaggageDropped, Extraction};
+use crate::{Extraction, Injection};
 
 /// One wire format. A format is one file (and, where `OTEL_PROPAGATORS` may name it, one line in the
 /// list of known ones): it names its fields, writes them and reads them. Which of several wins, and
-/// what ends up in the [`Context`], is decided by [`Extraction`] alone.
+/// what ends up in the context, is decided by [`Extraction`] alone.
 ///
 /// A format asks the carrier for its fields in lower case; matching other spellings
 /// (`X-Amzn-Trace-Id`) is the carrier's part, because only it can do so without an allocation.
@@ -14,15 +14,34 @@ pub trait Format: Debug + Send + Sync + 'static {
     /// The name in `OTEL_PROPAGATORS`, and the value of the attribute `tracehop.format`.
     fn name(&self) -> &'static str;
 
-    /// The fields written and read, lower case, always in the same order.
+    /// The fields written and read, lower case, always in the same order. A field that ends in `*`
+    /// stands for all whose names begin so; see [`is_field`](crate::is_field).
     fn fields(&self) -> &[&'static str];
 
-    /// Writes what `cx` holds for this format. Writes nothing where there is nothing to say, and
-    /// never an empty value. Baggage members that find no room are counted in `dropped`.
-    fn inject(&self, cx: &Context, injector: &mut dyn Injector, dropped: &mut BaggageDropped);
+    /// Writes what the context of `out` holds for this format, and nothing where there is nothing
+    /// to say.
+    fn inject(&self, out: &mut Injection<'_>);
 
     /// Reports to `found` what `carrier` holds: a parent, baggage, or a malformed field.
-    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction);
+    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction<'_>);
+}
+
+/// Whether a message's field of that name is one of a propagator's: the same in any case, or one of
+/// those that a field with `*` at its end stands for.
+///
+/// ```
+/// use tracehop_propagation::is_field;
+///
+/// assert!(is_field("x-amzn-trace-id", "X-Amzn-Trace-Id"));
+/// assert!(is_field("uberctx-*", "uberctx-tenant") && !is_field("uberctx-*", "uber-trace-id"));
+/// ```
+pub fn is_field(field: &str, name: &str) -> bool {
+    match field.strip_suffix('*') {
+        None => field.eq_ignore_ascii_case(name),
+        Some(prefix) => name
+            .get(..prefix.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(prefix)),
+    }
 }
 
 /// Lets a format stand alone wherever an OpenTelemetry propagator is asked for. The orphan rule
@@ -35,7 +54,10 @@ macro_rules! impl_text_map_propagator {
                 cx: &opentelemetry::Context,
                 injector: &mut dyn opentelemetry::propagation::Injector,
             ) {
-                $crate::Format::inject(self, cx, injector, &mut $crate::BaggageDropped::default());
+                let policy = &$crate::baggage::LIMITS_ALONE;
+                let mut injection = $crate::Injection::new(cx, injector, policy);
+                $crate::Format::inject(self, &mut injection);
+                injection.finish();
             }
 
             fn extract_with_context(
@@ -43,7 +65,7 @@ macro_rules! impl_text_map_propagator {
                 cx: &opentelemetry::Context,
                 extractor: &dyn opentelemetry::propagation::Extractor,
             ) -> opentelemetry::Context {
-                let mut found = $crate::Extraction::default();
+                let mut found = $crate::Extraction::new(&$crate::baggage::LIMITS_ALONE);
                 $crate::Format::extract(self, extractor, &mut found);
                 found.into_extracted(cx).context
             }

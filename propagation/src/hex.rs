@@ -30,6 +30,20 @@ pub(crate) fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     (seen & NONE == 0).then_some(bytes)
 }
 
+/// Reads 1 to `2 * N` digits in either case, as if zeros stood before them: some writers leave
+/// those out, and a system of 64-bit ids has half as many.
+pub(crate) fn decode_padded<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    let mut digits = [b'0'; 32];
+    let digits = digits.get_mut(..2 * N)?;
+    let start = digits.len().checked_sub(text.len())?;
+    digits[start..].copy_from_slice(text);
+    digits.make_ascii_lowercase();
+    if text.is_empty() {
+        return None;
+    }
+    decode(digits)
+}
+
 /// Writes two lower-case digits a byte; `text` is twice as long as `bytes`.
 pub(crate) fn encode(text: &mut [u8], bytes: &[u8]) {
     for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
@@ -59,6 +73,16 @@ mod tests {
             push(&mut text, &[byte, !byte]);
             assert_eq!(text, format!("{byte:02x}{:02x}", !byte));
             assert_eq!(decode(text.as_bytes()), Some([byte, !byte]));
+        }
+    }
+
+    #[test]
+    fn missing_zeros_are_filled_in_and_either_case_is_read() {
+        assert_eq!(decode_padded(b"F"), Some([0, 0x0f]));
+        assert_eq!(decode_padded(b"1aFf"), Some([0x1a, 0xff]));
+        assert_eq!(decode_padded(b"0"), Some([0; 8]));
+        for wrong in ["", "1aff0", "0x1", "+1", " 1", "g"] {
+            assert_eq!(decode_padded::<2>(wrong.as_bytes()), None, "{wrong:?}");
         }
     }
 

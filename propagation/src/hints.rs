@@ -5,7 +5,8 @@ use opentelemetry::{
     trace::{SpanContext, SpanId, TraceContextExt, TraceId},
 };
 
-/// Says that the sender left the sampling decision to the receiver (X-Ray `Sampled=?` or none).
+/// Says that the sender left the sampling decision to the receiver (X-Ray `Sampled=?` or none; no
+/// decision in B3, Datadog, Cloud Trace and Sentry).
 ///
 /// The remote span context itself is unsampled, for whoever does not ask. The hint names the span
 /// it is about, so it ends by itself where a new local span, or another message, takes over.
@@ -27,6 +28,29 @@ impl Deferred {
     pub fn is_set(cx: &Context) -> bool {
         cx.get::<Self>()
             .is_some_and(|hint| *hint == Self::new(cx.span().span_context()))
+    }
+}
+
+/// Says that the trace is one to debug: the flag of B3 and Jaeger that forces recording.
+///
+/// The remote span context is sampled. The hint names the trace and not the span, because it holds
+/// for all that follows in it (OpenTelemetry specification 1.50, "B3 extract"); it ends where
+/// another trace takes over, and counts for nothing on a span that is not sampled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DebugFlag(TraceId);
+
+impl DebugFlag {
+    pub(crate) fn new(span_context: &SpanContext) -> Self {
+        Self(span_context.trace_id())
+    }
+
+    /// Whether the span that is current in `cx` is sampled, and of a trace to debug.
+    pub fn is_set(cx: &Context) -> bool {
+        cx.get::<Self>().is_some_and(|hint| {
+            let span = cx.span();
+            let current = span.span_context();
+            current.is_sampled() && *hint == Self::new(current)
+        })
     }
 }
 

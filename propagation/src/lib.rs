@@ -28,25 +28,40 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod b3;
 mod baggage;
+mod cloud_trace;
 mod composite;
+mod datadog;
 mod extraction;
 mod fit;
 mod format;
 mod hex;
 mod hints;
+mod injection;
+mod jaeger;
 mod lineage;
 mod ows;
+mod remote;
+mod sampling;
+mod sentry;
 mod trace_context;
 mod tracestate;
 mod xray;
 
-pub use baggage::{BaggageDropped, ReceivedBaggage, W3cBaggage};
+pub use b3::{B3, B3Multi};
+pub use baggage::{BaggageDropped, BaggagePolicy, ReceivedBaggage, W3cBaggage};
+pub use cloud_trace::CloudTrace;
 pub use composite::Composite;
+pub use datadog::{Datadog, DatadogAttribute};
 pub use extraction::{Extracted, Extraction};
 pub use fit::{DropReason, Dropped, Field, Fitted, Room, fit};
-pub use format::Format;
-pub use hints::{Deferred, RemoteLink};
+pub use format::{Format, is_field};
+pub use hints::{DebugFlag, Deferred, RemoteLink};
+pub use injection::Injection;
+pub use jaeger::Jaeger;
 pub use lineage::LINEAGE;
+pub use sampling::Sampling;
+pub use sentry::Sentry;
 pub use trace_context::{TraceContext, parse_traceparent, traceparent};
 pub use xray::{XRay, XRayLineage, parse_xray_trace_id, xray_header, xray_trace_id};

@@ -1,11 +1,14 @@
 use opentelemetry::{
-    Context,
-    propagation::{Extractor, Injector},
+    propagation::Extractor,
     trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState},
 };
 
 use crate::{
-    BaggageDropped, Extraction, Format, format::impl_text_map_propagator, hex, ows::trim_ows,
+    Extraction, Format, Injection, Sampling,
+    format::impl_text_map_propagator,
+    hex,
+    ows::trim_ows,
+    remote::{Malformed, Reading, Remote},
     tracestate,
 };
 
@@ -39,41 +42,44 @@ impl Format for TraceContext {
         &[TRACEPARENT, TRACESTATE]
     }
 
-    fn inject(&self, cx: &Context, injector: &mut dyn Injector, _: &mut BaggageDropped) {
-        let span = cx.span();
+    fn inject(&self, out: &mut Injection<'_>) {
+        let span = out.context().span();
         let Some(traceparent) = traceparent(span.span_context()) else {
             return;
         };
-        injector.set(TRACEPARENT, traceparent);
+        out.set(TRACEPARENT, traceparent);
         if let Some(tracestate) = tracestate::format(span.span_context().trace_state()) {
-            injector.set(TRACESTATE, tracestate);
+            out.set(TRACESTATE, tracestate);
         }
     }
 
-    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction) {
-        let parent = match carrier.get_all(TRACEPARENT).as_deref() {
-            None | Some([]) => return,
-            Some([one]) => parse_traceparent(one),
-            // The specification knows one traceparent; nothing says which of two would count.
-            Some(_) => None,
-        };
-        let Some(parent) = parent else {
-            return found.malformed(Self::NAME);
-        };
-        let state = carrier
-            .get_all(TRACESTATE)
-            .and_then(|headers| tracestate::parse(&headers));
-        found.parent(
-            Self::NAME,
-            match state {
-                None => parent,
-                Some(state) => with_state(&parent, state),
-            },
-        );
+    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction<'_>) {
+        found.reading(Self::NAME, read(carrier));
     }
 }
 
 impl_text_map_propagator!(TraceContext);
+
+pub(crate) fn read(carrier: &dyn Extractor) -> Reading {
+    let parent = match carrier.get_all(TRACEPARENT).as_deref() {
+        None | Some([]) => return Ok(None),
+        Some([one]) => parse_traceparent(one).ok_or(Malformed)?,
+        // The specification knows one traceparent; nothing says which of two would count.
+        Some(_) => return Err(Malformed),
+    };
+    let state = carrier
+        .get_all(TRACESTATE)
+        .and_then(|headers| tracestate::parse(&headers));
+    let sampling = Sampling::decided(parent.is_sampled());
+    let span_context = match state {
+        None => parent,
+        Some(state) => with_state(&parent, state),
+    };
+    Ok(Some(Remote {
+        span_context,
+        sampling,
+    }))
+}
 
 /// Writes `span_context` as a `traceparent` of version 00; `None` if it is not valid.
 ///

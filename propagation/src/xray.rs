@@ -1,10 +1,15 @@
 use opentelemetry::{
     Context,
-    propagation::{Extractor, Injector},
-    trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState},
+    propagation::Extractor,
+    trace::{SpanId, TraceContextExt, TraceId, TraceState},
 };
 
-use crate::{BaggageDropped, Deferred, Extraction, Format, format::impl_text_map_propagator, hex};
+use crate::{
+    Extraction, Format, Injection, Sampling,
+    format::impl_text_map_propagator,
+    hex,
+    remote::{self, Malformed, Reading, Remote},
+};
 
 /// `Lineage` is a short counter of Lambda's; more than this is not one.
 const MAX_LINEAGE: usize = 256;
@@ -36,27 +41,22 @@ impl Format for XRay {
         &[Self::FIELD]
     }
 
-    fn inject(&self, cx: &Context, injector: &mut dyn Injector, _: &mut BaggageDropped) {
-        if let Some(header) = xray_header(cx) {
-            injector.set(Self::FIELD, header);
+    fn inject(&self, out: &mut Injection<'_>) {
+        if let Some(header) = xray_header(out.context()) {
+            out.set(Self::FIELD, header);
         }
     }
 
-    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction) {
-        let header = match carrier.get_all(Self::FIELD).as_deref() {
-            None | Some([]) => return,
-            Some([one]) => Header::parse(one),
-            Some(_) => return found.malformed(Self::NAME),
+    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction<'_>) {
+        let header = match remote::value(carrier, Self::FIELD) {
+            Ok(None) => return,
+            Ok(Some(header)) => Header::parse(header),
+            Err(Malformed) => return found.malformed(Self::NAME),
         };
         if let Some(lineage) = header.lineage {
             found.lineage(lineage);
         }
-        match header.parent {
-            Parent::None => {}
-            Parent::Malformed => found.malformed(Self::NAME),
-            Parent::Decided(span_context) => found.parent(Self::NAME, span_context),
-            Parent::Deferred(span_context) => found.deferred_parent(Self::NAME, span_context),
-        }
+        found.reading(Self::NAME, header.parent);
     }
 }
 
@@ -75,10 +75,10 @@ pub fn xray_header(cx: &Context) -> Option<String> {
     push_root(&mut header, span_context.trace_id());
     header.push_str(";Parent=");
     hex::push(&mut header, &span_context.span_id().to_bytes());
-    header.push_str(match span_context.is_sampled() {
-        true => ";Sampled=1",
-        false if Deferred::is_set(cx) => ";Sampled=?",
-        false => ";Sampled=0",
+    header.push_str(match Sampling::of(cx) {
+        Sampling::Sampled | Sampling::Debug => ";Sampled=1",
+        Sampling::Deferred => ";Sampled=?",
+        Sampling::NotSampled => ";Sampled=0",
     });
     if let Some(lineage) = XRayLineage::of(cx) {
         header.push_str(";Lineage=");
@@ -123,18 +123,11 @@ impl XRayLineage {
     }
 }
 
-/// What one header says.
+/// What one header says. One without `Parent` is an entry point's root, which nothing can be a
+/// child of.
 pub(crate) struct Header {
-    pub(crate) parent: Parent,
+    pub(crate) parent: Reading,
     pub(crate) lineage: Option<XRayLineage>,
-}
-
-pub(crate) enum Parent {
-    /// No `Parent` (or nothing at all): an entry point's root, which nothing can be a child of.
-    None,
-    Malformed,
-    Decided(SpanContext),
-    Deferred(SpanContext),
 }
 
 impl Header {
@@ -157,7 +150,7 @@ impl Header {
             repeated |= field.replace(value).is_some();
         }
         let parent = if repeated {
-            Parent::Malformed
+            Err(Malformed)
         } else {
             fields.parent()
         };
@@ -173,32 +166,25 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    fn parent(&self) -> Parent {
+    fn parent(&self) -> Reading {
+        let trace_id = match self.root.map(parse_xray_trace_id) {
+            Some(None) => return Err(Malformed),
+            None => None,
+            Some(trace_id) => trace_id,
+        };
         let Some(parent) = self.parent else {
-            let broken = self
-                .root
-                .is_some_and(|root| parse_xray_trace_id(root).is_none());
-            return if broken {
-                Parent::Malformed
-            } else {
-                Parent::None
-            };
+            return Ok(None);
         };
-        let trace_id = self.root.and_then(parse_xray_trace_id);
-        let span_id = hex::decode(parent.as_bytes()).map(SpanId::from_bytes);
-        let (Some(trace_id), Some(span_id)) = (trace_id, span_id) else {
-            return Parent::Malformed;
+        let span_id = hex::decode(parent.as_bytes()).ok_or(Malformed)?;
+        let sampling = match self.sampled {
+            Some("1") => Sampling::Sampled,
+            Some("0") => Sampling::NotSampled,
+            Some("?" | "") | None => Sampling::Deferred,
+            Some(_) => return Err(Malformed),
         };
-        if span_id == SpanId::INVALID {
-            return Parent::Malformed;
-        }
-        let with = |flags| SpanContext::new(trace_id, span_id, flags, true, TraceState::NONE);
-        match self.sampled {
-            Some("1") => Parent::Decided(with(TraceFlags::SAMPLED)),
-            Some("0") => Parent::Decided(with(TraceFlags::NOT_SAMPLED)),
-            Some("?" | "") | None => Parent::Deferred(with(TraceFlags::NOT_SAMPLED)),
-            Some(_) => Parent::Malformed,
-        }
+        let trace_id = trace_id.ok_or(Malformed)?;
+        let span_id = SpanId::from_bytes(span_id);
+        Remote::new(trace_id, span_id, sampling, TraceState::NONE).map(Some)
     }
 }
 

@@ -2,7 +2,6 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use super::{BaggageDropped, MAX_BYTES, MAX_MEMBERS};
 use crate::ows::trim_ows;
 
 /// One valid list-member of a `baggage` header, still encoded.
@@ -43,25 +42,23 @@ impl<'a> Member<'a> {
     }
 }
 
-/// The members of a header that are valid and within the limits, in order; the others are counted.
+/// The valid members of a header, in order; the others are counted.
 pub(super) struct Members<'a> {
     rest: Option<&'a str>,
-    room: Room,
-    dropped: BaggageDropped,
+    malformed: usize,
 }
 
 impl<'a> Members<'a> {
     pub(super) fn new(header: &'a str) -> Self {
         Self {
             rest: Some(header),
-            room: Room::default(),
-            dropped: BaggageDropped::default(),
+            malformed: 0,
         }
     }
 
-    /// What was left out so far.
-    pub(super) fn dropped(&self) -> BaggageDropped {
-        self.dropped
+    /// How many were malformed so far.
+    pub(super) fn malformed(&self) -> usize {
+        self.malformed
     }
 
     fn next_part(&mut self) -> Option<&'a str> {
@@ -85,37 +82,10 @@ impl<'a> Iterator for Members<'a> {
                 continue;
             }
             match Member::parse(part) {
-                None => self.dropped.malformed += 1,
-                Some(member) if self.room.take(part.len(), &mut self.dropped) => {
-                    return Some(member);
-                }
-                Some(_) => {}
+                None => self.malformed += 1,
+                Some(member) => return Some(member),
             }
         }
-    }
-}
-
-/// What is left of the limits of one header, for reading and for writing.
-#[derive(Default)]
-pub(super) struct Room {
-    members: usize,
-    bytes: usize,
-}
-
-impl Room {
-    /// Takes room for one more member of `length` encoded bytes, or counts it as dropped.
-    pub(super) fn take(&mut self, length: usize, dropped: &mut BaggageDropped) -> bool {
-        let comma = usize::from(self.members > 0);
-        if self.members == MAX_MEMBERS {
-            dropped.members += 1;
-        } else if self.bytes + comma + length > MAX_BYTES {
-            dropped.bytes += 1;
-        } else {
-            self.members += 1;
-            self.bytes += comma + length;
-            return true;
-        }
-        false
     }
 }
 
@@ -131,7 +101,7 @@ fn position(text: &str, byte: u8) -> Option<usize> {
     text.bytes().position(|other| other == byte)
 }
 
-fn is_token(text: &str) -> bool {
+pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()

@@ -1,13 +1,16 @@
 use opentelemetry::{
-    StringValue,
-    baggage::{Baggage, BaggageMetadata},
+    Context, StringValue,
+    baggage::{Baggage, BaggageExt, BaggageMetadata},
+    trace::{TraceContextExt, TraceId},
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::{
-    BaggageDropped, ReceivedBaggage,
-    member::{Member, Members, Room},
+    BaggageDropped, BaggagePolicy, ReceivedBaggage, SENTRY,
+    member::{Member, Members},
+    policy::Room,
 };
+use crate::hex;
 
 /// What a value must not contain (W3C Baggage, "value"), and `+` and `=`, which some readers take
 /// for a space and for the end of the value.
@@ -24,24 +27,30 @@ const VALUE: &AsciiSet = &CONTROLS
 /// Metadata is encoded properties already; this only keeps it from becoming more than one property.
 const PROPERTY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b',').add(b'\\');
 
-/// Writes the members of `baggage`: first those that `received` still says, in its words and its
-/// order, then the others by key.
-pub(super) fn write(
-    baggage: &Baggage,
-    received: Option<&ReceivedBaggage>,
-    dropped: &mut BaggageDropped,
-) -> String {
+/// Writes the members of the baggage in `cx` that `policy` lets pass: first those that the received
+/// header still says, in its words and its order, then the others by key.
+pub(super) fn write(cx: &Context, policy: &BaggagePolicy, dropped: &mut BaggageDropped) -> String {
+    let baggage = cx.baggage();
     let mut header = Header {
         text: String::with_capacity(64),
-        room: Room::default(),
+        room: Room::new(policy),
+        policy,
+        names_trace: names_trace(cx),
         dropped,
     };
     let mut written = Vec::new();
-    if let Some(received) = received {
-        header.text.reserve(received.0.len());
+    if let Some(received) = cx.get::<ReceivedBaggage>() {
+        header.text.reserve(received.0.len().min(super::MAX_BYTES));
         written.reserve(baggage.len());
-        for member in Members::new(&received.0).filter(|member| is_unchanged(member, baggage)) {
-            header.push(|text| text.push_str(member.text));
+        let mut unchanged =
+            Members::new(&received.0).filter(|member| is_unchanged(member, baggage));
+        // A header may be long after its last member that was kept.
+        while written.len() < baggage.len()
+            && let Some(member) = unchanged.next()
+        {
+            header.push(member.key, &member.value(), |text| {
+                text.push_str(member.text);
+            });
             written.push(member.key);
         }
     }
@@ -52,7 +61,10 @@ pub(super) fn write(
     rest.sort_unstable_by_key(|(key, _)| key.as_str());
     for (key, (value, metadata)) in rest {
         // Keys are tokens: the API takes no others.
-        header.push(|text| encode(text, key.as_str(), value, metadata));
+        let key = key.as_str();
+        header.push(key, value.as_str(), |text| {
+            encode(text, key, value, metadata);
+        });
     }
     header.text
 }
@@ -60,12 +72,21 @@ pub(super) fn write(
 struct Header<'a> {
     text: String,
     room: Room,
+    policy: &'a BaggagePolicy,
+    names_trace: bool,
     dropped: &'a mut BaggageDropped,
 }
 
 impl Header<'_> {
-    /// Appends one member, and takes it back if it is over the limits.
-    fn push(&mut self, write: impl FnOnce(&mut String)) {
+    /// Appends one member, unless the policy, the limits or Sentry's rule keep it back.
+    fn push(&mut self, key: &str, value: &str, write: impl FnOnce(&mut String)) {
+        if !self.names_trace && key.starts_with(SENTRY) {
+            self.dropped.other_trace += 1;
+            return;
+        }
+        if !self.policy.admits(key, value, self.dropped) {
+            return;
+        }
         let before = self.text.len();
         if before > 0 {
             self.text.push(',');
@@ -76,6 +97,16 @@ impl Header<'_> {
             self.text.truncate(before);
         }
     }
+}
+
+/// Whether the `sentry-*` members are about this trace: those of another would have its receiver
+/// sample and attribute this one by it (Sentry SDK specification, "Dynamic sampling context").
+pub(super) fn names_trace(cx: &Context) -> bool {
+    cx.baggage().get("sentry-trace_id").is_some_and(|named| {
+        let trace_id = cx.span().span_context().trace_id();
+        let named = hex::decode(named.as_str().as_bytes()).map(TraceId::from_bytes);
+        trace_id != TraceId::INVALID && named == Some(trace_id)
+    })
 }
 
 fn is_unchanged(member: &Member<'_>, baggage: &Baggage) -> bool {

@@ -128,8 +128,7 @@ fn broken_members_are_dropped_and_counted_and_the_others_kept() {
         dropped,
         BaggageDropped {
             malformed: 9,
-            members: 0,
-            bytes: 0
+            ..BaggageDropped::default()
         }
     );
     assert_eq!(written(&cx), "a=1,b=2,i=3;");
@@ -159,9 +158,8 @@ fn the_65th_member_is_dropped_and_counted() {
     assert_eq!(
         dropped,
         BaggageDropped {
-            malformed: 0,
             members: 6,
-            bytes: 0
+            ..BaggageDropped::default()
         }
     );
     assert_eq!(written(&cx), list(64));
@@ -175,9 +173,8 @@ fn members_over_8192_encoded_bytes_are_dropped_and_counted() {
     assert_eq!(
         dropped,
         BaggageDropped {
-            malformed: 0,
-            members: 0,
-            bytes: 1
+            bytes: 1,
+            ..BaggageDropped::default()
         }
     );
     assert_eq!(written(&cx), "first=1,last=2");

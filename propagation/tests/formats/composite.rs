@@ -6,11 +6,11 @@ use std::{
 use opentelemetry::{
     Context, KeyValue,
     baggage::{Baggage, BaggageExt},
-    propagation::{Extractor, Injector, TextMapPropagator},
+    propagation::{Extractor, TextMapPropagator},
     trace::TraceContextExt,
 };
 use tracehop_propagation::{
-    BaggageDropped, Composite, Extracted, Extraction, Format, TraceContext, W3cBaggage, XRay,
+    Composite, Extracted, Extraction, Format, Injection, TraceContext, W3cBaggage, XRay,
 };
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -164,17 +164,18 @@ impl Format for OtherBaggage {
         &["x-other"]
     }
 
-    fn inject(&self, cx: &Context, injector: &mut dyn Injector, _: &mut BaggageDropped) {
-        injector.set("x-other", cx.span().span_context().span_id().to_string());
+    fn inject(&self, out: &mut Injection<'_>) {
+        let span_id = out.context().span().span_context().span_id();
+        out.set("x-other", span_id.to_string());
     }
 
-    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction) {
+    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction<'_>) {
         if let Some(value) = carrier.get("x-other") {
             let members = [
                 KeyValue::new("shared", value.to_owned()),
                 KeyValue::new("own", value.to_owned()),
             ];
-            found.baggage(Baggage::from_iter(members));
+            found.baggage(&Baggage::from_iter(members));
         }
     }
 }
