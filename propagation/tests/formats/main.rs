@@ -5,8 +5,10 @@ mod any_input;
 mod baggage;
 mod baggage_written;
 mod composite;
+mod sampling;
 mod trace_context;
 mod tracestate;
+mod vectors;
 mod xray;
 
 use std::collections::HashMap;
