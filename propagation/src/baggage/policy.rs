@@ -42,7 +42,7 @@ impl BaggagePolicy {
             deny: Vec::new(),
             max_members: MAX_MEMBERS,
             max_bytes: MAX_BYTES,
-            max_value_bytes: MAX_BYTES,
+            max_value_bytes: usize::MAX,
         }
     }
 
@@ -85,7 +85,7 @@ impl BaggagePolicy {
     }
 
     /// At most so many bytes of UTF-8 in a value; a longer one is dropped and not cut. Default:
-    /// 8192.
+    /// no limit but that of all members.
     #[must_use]
     pub fn max_value_bytes(mut self, bytes: usize) -> Self {
         self.max_value_bytes = bytes;

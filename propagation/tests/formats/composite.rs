@@ -10,7 +10,8 @@ use opentelemetry::{
     trace::TraceContextExt,
 };
 use tracehop_propagation::{
-    Composite, Extracted, Extraction, Format, Injection, TraceContext, W3cBaggage, XRay,
+    B3, B3Multi, CloudTrace, Composite, Datadog, Extracted, Extraction, Format, Injection, Jaeger,
+    Sentry, TraceContext, W3cBaggage, XRay,
 };
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -137,6 +138,89 @@ fn the_environment_variable_chooses_the_formats() {
 }
 
 #[test]
+fn every_format_has_a_name() {
+    let all = "tracecontext,baggage,b3,b3multi,jaeger,xray,datadog,gcp,sentry";
+    let composite = Composite::from_names(all);
+    assert_eq!(composite.names().collect::<Vec<_>>().join(","), all);
+    let in_code = Composite::none()
+        .with(TraceContext)
+        .with(W3cBaggage)
+        .with(B3)
+        .with(B3Multi)
+        .with(Jaeger)
+        .with(XRay)
+        .with(Datadog)
+        .with(CloudTrace)
+        .with(Sentry);
+    assert_eq!(in_code.names().collect::<Vec<_>>().join(","), all);
+    let mut fields: Vec<_> = composite.fields().collect();
+    assert_eq!(fields.len(), 21, "{fields:?}");
+    assert_eq!(fields[..3], ["traceparent", "tracestate", "baggage"]);
+    fields.sort_unstable();
+    fields.dedup();
+    assert_eq!(
+        fields.len(),
+        21,
+        "a field that two formats share is there once"
+    );
+}
+
+const SENTRY: &str = "sentry-trace_id=4bf92f3577b34da6a3ce929d0e0e4736,sentry-sample_rate=0.10";
+
+#[test]
+fn formats_that_share_the_baggage_header_write_it_once() {
+    let header = format!("a=1,{SENTRY},b=%202");
+    let headers = [W3C, ("baggage", header.as_str())];
+    for names in ["tracecontext,baggage,sentry", "sentry,tracecontext,datadog"] {
+        let composite = Composite::from_names(names);
+        let cx = extract(&composite, &headers);
+        assert_eq!(cx.baggage().len(), 4);
+        assert_eq!(inject(&composite, &cx)["baggage"], header, "{names}");
+    }
+    let alone = Composite::from_names("tracecontext,sentry");
+    let cx = extract(&alone, &headers);
+    assert_eq!(inject(&alone, &cx)["baggage"], SENTRY);
+}
+
+#[test]
+fn sentrys_members_go_only_with_the_trace_that_they_name() {
+    let composite = Composite::from_names("tracecontext,baggage");
+    let header = format!("a=1,{SENTRY}");
+    let cx = extract(&composite, &[W3C, ("baggage", header.as_str())]);
+    let ours = with_parent("00-4bf92f3577b34da6a3ce929d0e0e4736-1111111111111111-00");
+    let same = cx.with_remote_span_context(parent(&ours));
+    assert_eq!(inject(&composite, &same)["baggage"], header);
+    let other = with_parent("00-11111111111111111111111111111111-1111111111111111-01");
+    let other = cx.with_remote_span_context(parent(&other));
+    let mut sent = std::collections::HashMap::new();
+    let dropped = composite.inject_reported(&other, &mut sent);
+    assert_eq!(sent["baggage"], "a=1");
+    assert_eq!((dropped.other_trace, dropped.total()), (2, 2));
+}
+
+#[test]
+fn fields_are_found_in_any_case_where_the_carrier_knows_no_case() {
+    let headers = std::collections::HashMap::from([
+        ("x-datadog-trace-id".to_owned(), "1".to_owned()),
+        ("x-datadog-parent-id".to_owned(), "2".to_owned()),
+        ("uberctx-plan".to_owned(), "gold".to_owned()),
+    ]);
+    let cx = Composite::from_names("datadog,jaeger").extract(&headers);
+    assert_eq!(parent(&cx).span_id(), 2.into());
+    let attribute = [(
+        "_datadog",
+        r#"{"X-Datadog-Trace-Id":"1","X-Datadog-Parent-Id":"3"}"#,
+    )];
+    let cx = extract(&Composite::from_names("datadog"), &attribute);
+    assert_eq!(parent(&cx).span_id(), 3.into());
+    let cx = extract(&Jaeger, &[("UBERCTX-plan", "gold")]);
+    assert_eq!(
+        cx.baggage().get("plan").map(ToString::to_string).as_deref(),
+        Some("gold")
+    );
+}
+
+#[test]
 fn with_none_nothing_is_written_or_read() {
     let none = Composite::from_names("none");
     assert!(inject(&none, &with_parent(W3C.1)).is_empty());
@@ -251,9 +335,14 @@ fn names_that_are_not_known_are_one_clear_warning() {
     tracing::subscriber::with_default(warnings.clone(), || {
         Composite::from_names("xray,nonsense,tracecontext,b4");
         Composite::from_names("xray,none");
+        let left = Composite::from_names("OtTrace,b3");
+        assert_eq!(left.names().collect::<Vec<_>>(), ["b3"]);
     });
     let warnings = warnings.0.lock().unwrap();
-    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    for part in ["OTEL_PROPAGATORS", "ottrace", "b3, jaeger or tracecontext"] {
+        assert!(warnings[1].contains(part), "{part}: {warnings:?}");
+    }
     for part in ["OTEL_PROPAGATORS", "nonsense,b4", "xray,tracecontext"] {
         assert!(warnings[0].contains(part), "{part}: {warnings:?}");
     }

@@ -5,6 +5,7 @@ mod any_input;
 mod baggage;
 mod baggage_written;
 mod composite;
+mod policy;
 mod sampling;
 mod trace_context;
 mod tracestate;
