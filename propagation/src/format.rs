@@ -15,7 +15,7 @@ pub trait Format: Debug + Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// The fields written and read, lower case, always in the same order. A field that ends in `*`
-    /// stands for all whose names begin so; see [`is_field`](crate::is_field).
+    /// stands for all whose names begin so; see [`owns`](crate::owns).
     fn fields(&self) -> &[&'static str];
 
     /// Writes what the context of `out` holds for this format, and nothing where there is nothing
@@ -24,24 +24,6 @@ pub trait Format: Debug + Send + Sync + 'static {
 
     /// Reports to `found` what `carrier` holds: a parent, baggage, or a malformed field.
     fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction<'_>);
-}
-
-/// Whether a message's field of that name is one of a propagator's: the same in any case, or one of
-/// those that a field with `*` at its end stands for.
-///
-/// ```
-/// use tracehop_propagation::is_field;
-///
-/// assert!(is_field("x-amzn-trace-id", "X-Amzn-Trace-Id"));
-/// assert!(is_field("uberctx-*", "uberctx-tenant") && !is_field("uberctx-*", "uber-trace-id"));
-/// ```
-pub fn is_field(field: &str, name: &str) -> bool {
-    match field.strip_suffix('*') {
-        None => field.eq_ignore_ascii_case(name),
-        Some(prefix) => name
-            .get(..prefix.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(prefix)),
-    }
 }
 
 /// Lets a format stand alone wherever an OpenTelemetry propagator is asked for. The orphan rule

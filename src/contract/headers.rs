@@ -162,9 +162,19 @@ impl Injector for Headers {
 }
 
 /// Text and bytes of UTF-8 are read; other values and names that are not UTF-8 are passed over.
+/// Names are found in any case, since clients of other languages write other cases; the exact one
+/// counts first.
 impl Extractor for Headers {
     fn get(&self, key: &str) -> Option<&str> {
-        Self::get(self, key).and_then(Value::as_str)
+        let in_any_case = || {
+            let mut headers = self.0.iter().rev();
+            let found =
+                headers.find(|(name, _)| name.as_ref().eq_ignore_ascii_case(key.as_bytes()));
+            found.map(|(_, value)| value)
+        };
+        Self::get(self, key)
+            .or_else(in_any_case)
+            .and_then(Value::as_str)
     }
 
     fn keys(&self) -> Vec<&str> {
@@ -196,6 +206,19 @@ mod tests {
         Headers::set(&mut headers, "a", "new");
         let expected: Headers = [("a", "new"), ("b", "2"), ("c", "4")].into_iter().collect();
         assert_eq!(headers, expected);
+    }
+
+    #[test]
+    fn a_reader_finds_a_name_in_any_case_and_the_exact_one_first() {
+        let headers: Headers = [("TraceParent", "other"), ("B3", "1")]
+            .into_iter()
+            .collect();
+        assert_eq!(Extractor::get(&headers, "traceparent"), Some("other"));
+        let headers: Headers = [("traceparent", "exact"), ("TraceParent", "other")]
+            .into_iter()
+            .collect();
+        assert_eq!(Extractor::get(&headers, "traceparent"), Some("exact"));
+        assert_eq!(headers.get("b3"), None);
     }
 
     #[test]

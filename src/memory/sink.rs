@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use opentelemetry::Context;
-use opentelemetry::propagation::text_map_propagator::TextMapPropagator as _;
 use opentelemetry::propagation::{Extractor, Injector};
+use tracehop_propagation::owns;
 
 use super::queue::Queue;
 use crate::contract::{
@@ -58,9 +58,8 @@ impl MemorySink {
             }
             Outgoing::Stale | Outgoing::Unmarked => {
                 if *outgoing == Outgoing::Stale {
-                    for field in self.instrumentation.propagator().fields() {
-                        headers.remove(field);
-                    }
+                    let propagator = self.instrumentation.propagator();
+                    headers.retain(|name, _| !owns(propagator, name));
                 }
                 self.instrumentation.inject(destination, cx, headers);
             }

@@ -1,6 +1,6 @@
 use opentelemetry::propagation::{Injector, TextMapPropagator};
 use rdkafka::message::{Headers as _, OwnedHeaders};
-use tracehop_propagation::LINEAGE;
+use tracehop_propagation::{LINEAGE, is_baggage_field, owns};
 
 use crate::{RawHeader, RawHeaders, append};
 
@@ -165,15 +165,14 @@ fn stale(
         let is = |name: &[u8]| name.eq_ignore_ascii_case(key);
         raw(fields).any(|field| is(field.key))
             || replaced.is_some_and(|propagator| {
-                LINEAGE.iter().any(|name| is(name.as_bytes()))
-                    || propagator.fields().any(|field| is(field.as_bytes()))
+                LINEAGE.iter().any(|name| is(name.as_bytes())) || owns(propagator, key)
             })
     }
 }
 
 /// Neither baggage nor lineage.
 fn is_trace_context(key: &[u8]) -> bool {
-    key != b"baggage" && !LINEAGE.iter().any(|name| name.as_bytes() == key)
+    !is_baggage_field(key) && !LINEAGE.iter().any(|name| name.as_bytes() == key)
 }
 
 fn raw(headers: &OwnedHeaders) -> RawHeaders<'_> {

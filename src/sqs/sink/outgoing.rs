@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use opentelemetry::Context;
-use opentelemetry::propagation::TextMapPropagator;
 use tokio::sync::oneshot;
+use tracehop_propagation::owns;
 use tracehop_sqs::{Budget, DropReason, LINEAGE, Outgoing as _};
 
 use super::Answer;
@@ -96,9 +96,7 @@ impl Encoder {
             Instrumentation::outgoing(&existing, parent),
             Outgoing::Users(_)
         ) {
-            for field in propagator.fields() {
-                message.headers.remove(field);
-            }
+            message.headers.retain(|name, _| !owns(propagator, name));
         }
         let most = MOST_HEADERS - usize::from(entry::adds_header(message, self.rules));
         for name in LINEAGE.into_iter().rev() {
