@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Python: the clients of each broker under their OpenTelemetry instrumentation.
+# Python: the clients of each broker under their OpenTelemetry instrumentation, and the propagators
+# and tracers of others.
 
 tools=(python3.11:python3.11-venv)
 pins=(requirements.txt)

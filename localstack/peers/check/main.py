@@ -10,12 +10,13 @@ if one failed.
 import pathlib
 import sys
 
+import headers
 import messages
 
 
 def main():
     examples, peers, command = map(pathlib.Path, sys.argv[1:])
-    passed = [check.main(examples, command, peers) for check in [messages]]
+    passed = [check.main(examples, command, peers) for check in [messages, headers]]
     sys.exit(0 if all(passed) else 1)
 
 

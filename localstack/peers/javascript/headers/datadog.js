@@ -1,0 +1,40 @@
+// Datadog's tracer, with its own headers, ot-baggage-* among them.
+"use strict";
+
+Object.assign(process.env, {
+  DD_TRACE_PROPAGATION_STYLE: "datadog",
+  DD_INSTRUMENTATION_TELEMETRY_ENABLED: "false",
+  DD_REMOTE_CONFIGURATION_ENABLED: "false",
+  DD_TRACE_STARTUP_LOGS: "false",
+});
+
+const tracer = require("dd-trace").init();
+const { main } = require("./peer");
+
+// The values are not encoded, so they are what a header can hold.
+const BAGGAGE = { tenant: "acme", share: "100%,41", token: "YWJj==", city: "Zurich West", sum: "1+1" };
+
+function write(sampled) {
+  const span = tracer.startSpan("order");
+  span.setTag(sampled ? "manual.keep" : "manual.drop", true);
+  for (const [key, value] of Object.entries(BAGGAGE)) span.setBaggageItem(key, value);
+  const headers = {};
+  tracer.inject(span, "http_headers", headers);
+  return { context: describe(span.context(), sampled), headers };
+}
+
+function read(headers) {
+  const found = tracer.extract("http_headers", headers);
+  return describe(found, found._sampling.priority > 0);
+}
+
+function describe(spanContext, sampled) {
+  return {
+    trace_id: spanContext.toTraceId(true),
+    span_id: spanContext.toSpanId(true),
+    sampled,
+    baggage: { ...spanContext._baggageItems },
+  };
+}
+
+main({ library: "dd-trace", formats: "datadog", write, read });
