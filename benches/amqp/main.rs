@@ -10,7 +10,7 @@
     reason = "a program that prints figures"
 )]
 
-#[path = "../sqs/support.rs"]
+#[path = "../common/mod.rs"]
 mod support;
 mod worker;
 

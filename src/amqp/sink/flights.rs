@@ -159,8 +159,8 @@ mod tests {
         }
     }
 
-    fn return_of(name: &str) -> Option<(Mark, ReplyCode)> {
-        Some((mark(name), 312))
+    fn return_of(name: &str) -> (Mark, ReplyCode) {
+        (mark(name), 312)
     }
 
     /// Messages `a`, `b` and so on, numbered from 1.
@@ -203,14 +203,14 @@ mod tests {
     #[test]
     fn a_return_that_comes_with_its_own_confirm_is_decided_at_once() {
         let mut flights = flying(2);
-        flights.landed(1, Word::Acked, return_of("a"));
+        flights.landed(1, Word::Acked, Some(return_of("a")));
         assert_eq!(decided(&mut flights), words("", "a"));
     }
 
     #[test]
     fn a_return_that_comes_with_anothers_confirm_is_still_its_own() {
         let mut flights = flying(3);
-        flights.landed(1, Word::Acked, return_of("b"));
+        flights.landed(1, Word::Acked, Some(return_of("b")));
         assert_eq!(decided(&mut flights), words("", ""), "another may follow");
         flights.landed(2, Word::Acked, None);
         assert_eq!(decided(&mut flights), words("a", "b"));
@@ -219,34 +219,34 @@ mod tests {
     #[test]
     fn returns_that_change_places_are_both_found() {
         let mut flights = flying(3);
-        flights.landed(2, Word::Acked, return_of("a"));
+        flights.landed(2, Word::Acked, Some(return_of("a")));
         assert_eq!(decided(&mut flights), words("", ""));
-        flights.landed(1, Word::Acked, return_of("b"));
+        flights.landed(1, Word::Acked, Some(return_of("b")));
         assert_eq!(decided(&mut flights), words("", "ba"));
     }
 
     #[test]
     fn a_return_that_is_nobodys_is_never_lost() {
         let mut flights = flying(2);
-        flights.landed(2, Word::Acked, return_of("nobody"));
+        flights.landed(2, Word::Acked, Some(return_of("nobody")));
         assert_eq!(decided(&mut flights), words("", "b"));
     }
 
     #[test]
     fn with_nothing_left_unconfirmed_all_is_decided() {
         let mut flights = flying(3);
-        flights.landed(1, Word::Acked, return_of("b"));
-        flights.landed(2, Word::Acked, return_of("c"));
+        flights.landed(1, Word::Acked, Some(return_of("b")));
+        flights.landed(2, Word::Acked, Some(return_of("c")));
         assert_eq!(decided(&mut flights), words("", "b"));
-        flights.landed(3, Word::Acked, return_of("a"));
+        flights.landed(3, Word::Acked, Some(return_of("a")));
         assert_eq!(decided(&mut flights), words("", "ac"));
     }
 
     #[test]
     fn what_is_abandoned_is_lost_but_for_what_was_told_before() {
         let mut flights = flying(3);
-        flights.landed(2, Word::Acked, return_of("b"));
-        flights.landed(3, Word::Acked, return_of("a"));
+        flights.landed(2, Word::Acked, Some(return_of("b")));
+        flights.landed(3, Word::Acked, Some(return_of("a")));
         let error = lapin::ErrorKind::MissingHeartbeatError.into();
         let fates: Vec<_> = flights.abandon(&error).into_iter().collect();
         assert!(matches!(fates[0], ('b', Fate::Returned(312))));
@@ -264,8 +264,8 @@ mod tests {
         for name in ['a', 'b'] {
             flights.start(mark("same"), name);
         }
-        flights.landed(2, Word::Acked, return_of("same"));
-        flights.landed(1, Word::Acked, return_of("same"));
+        flights.landed(2, Word::Acked, Some(return_of("same")));
+        flights.landed(1, Word::Acked, Some(return_of("same")));
         assert_eq!(decided(&mut flights), words("", "ba"));
     }
 }

@@ -121,15 +121,12 @@ impl Sink for KafkaSink {
                 continue;
             }
             let sending = &mut record.delivery_opaque.sending;
-            match sending.take_if(|sending| !sending.is_in_the_way(&error)) {
-                None if sending.is_some() => {
-                    let sending = sending.as_mut();
-                    sending
-                        .into_iter()
-                        .for_each(|sending| sending.withdraw(&mut record.headers));
+            match sending.as_mut() {
+                Some(sending) if sending.is_in_the_way(&error) => {
+                    sending.withdraw(&mut record.headers);
                 }
-                failed => {
-                    if let Some(sending) = failed {
+                _ => {
+                    if let Some(sending) = sending.take() {
                         sending.failed(&error, &mut None);
                     }
                     return Err(failure(Operation::Send, &self.destination, &error, None));

@@ -181,7 +181,9 @@ fn whatever_is_settled_in_whatever_order_reaches_the_broker_as_it_was_meant() {
             }
             let mut round = ladder.round(now, false);
             random.shuffle(&mut round);
-            round.iter().for_each(|command| channel.take(command));
+            for command in &round {
+                channel.take(command);
+            }
             ladder.landed();
         }
         for command in ladder.round(start + Duration::from_secs(9), true) {
