@@ -76,10 +76,25 @@ python311() {
 
 # new_venv DIR PIP-ARGUMENTS...
 new_venv() {
-  local dir=$1
+  local dir=$1 uv
   shift
-  "$(python311)" -m venv "$dir"
-  "$dir/bin/pip" install --quiet --disable-pip-version-check "$@"
+  uv=$(fast_installer)
+  "$uv" venv --quiet --python "$(python311)" "$dir"
+  "$uv" pip install --quiet --python "$dir/bin/python" "$@"
+}
+
+# Prints where uv is: it does in seconds of a processor what takes pip a minute. A program of its
+# own, which needs none of the environment that pip puts it into.
+fast_installer() {
+  local program=$installed/uv-$UV_VERSION scratch
+  if [[ ! -x $program ]]; then
+    scratch=$(mktemp -d "$installed/uv.XXXXXX")
+    "$(python311)" -m venv "$scratch"
+    "$scratch/bin/pip" install --quiet --disable-pip-version-check --no-compile "uv==$UV_VERSION"
+    mv "$scratch/bin/uv" "$program"
+    rm -rf "$scratch"
+  fi
+  say "$program"
 }
 
 # State and start time of a process, as Linux shows them: fields 3 and 22 of its stat line.

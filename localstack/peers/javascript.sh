@@ -6,14 +6,15 @@ tools=(python3.11:python3.11-venv)
 pins=(requirements.txt package.json package-lock.json)
 
 install_unit() {
-  new_venv "$1" --no-deps --no-compile --requirement "$here/peers/javascript/requirements.txt"
+  new_venv "$1" --no-deps --requirement "$here/peers/javascript/requirements.txt"
   cp "$here"/peers/javascript/package{,-lock}.json "$1"
   # What is optional is profilers and the like, in machine code.
-  PATH="$1/bin:$PATH" npm ci --prefix "$1" --omit optional --ignore-scripts --no-audit --no-fund --loglevel error
+  PATH="$1/bin:$PATH" npm ci --prefix "$1" --omit optional --ignore-scripts \
+    --no-audit --no-fund --loglevel error >/dev/null
 }
 
-# Python writes no bytecode into the source tree; Node's warnings are about the libraries.
+# Node's warnings are about the libraries.
 check() {
-  PYTHONDONTWRITEBYTECODE=1 NODE_NO_WARNINGS=1 NODE_PATH="$1/node_modules" \
+  PYTHONPYCACHEPREFIX="$1/bytecode" NODE_NO_WARNINGS=1 NODE_PATH="$1/node_modules" \
     "$1/bin/python" "$here/peers/check/main.py" "$examples" "$here/peers/javascript" "$1/bin/node"
 }
