@@ -1,13 +1,6 @@
-use crate::LINEAGE;
+use std::slice::from_ref;
 
-/// A field that a carrier is to write as a header of its broker.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Field {
-    /// Its name.
-    pub name: String,
-    /// Its value.
-    pub value: String,
-}
+use crate::field::{Field, Rank};
 
 /// What is free on one message.
 #[derive(Clone, Copy, Debug)]
@@ -34,10 +27,29 @@ pub struct Fitted {
 /// A field that was left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dropped {
-    /// Its name (the value of the attribute `tracehop.field`).
+    /// Its name (the value of the attribute `tracehop.field`); `uberctx-*` and `ot-baggage-*` for
+    /// those that have the key of a baggage member in theirs.
     pub field: String,
     /// Why.
     pub reason: DropReason,
+}
+
+impl Dropped {
+    /// That a field of this name was left out.
+    pub fn new(name: &str, reason: DropReason) -> Self {
+        Self {
+            field: label(name).to_owned(),
+            reason,
+        }
+    }
+}
+
+/// What a field is called where it is counted: not by the key of a baggage member.
+fn label(name: &str) -> &str {
+    ["uberctx-*", "ot-baggage-*"]
+        .into_iter()
+        .find(|label| name.starts_with(label.trim_end_matches('*')))
+        .unwrap_or(name)
 }
 
 /// Why a field was left out.
@@ -66,22 +78,13 @@ impl DropReason {
     }
 }
 
-/// The order in which fields are kept when there is no room for all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    Traceparent,
-    OtherFormat,
-    Tracestate,
-    Baggage,
-    Lineage,
-}
-
 /// Keeps as much as fits, for carriers of brokers with limits. Left out are, in this order: lineage
-/// headers ([`LINEAGE`]), baggage members from the end, all baggage, tracestate, other formats,
-/// `traceparent`.
+/// headers ([`LINEAGE`](crate::LINEAGE)), baggage in the fields of other formats, members of W3C's
+/// `baggage` from the end, all of it, tracestate, other formats, `traceparent`.
 ///
 /// Within a rank the order is that of `fields`. From the first field that finds no room on, nothing
-/// is kept, so a message never has tracestate but no `traceparent`; baggage alone is kept in part.
+/// is kept, so a message never has tracestate but no `traceparent`; baggage alone is kept in part,
+/// and what needs no slot where slots are short.
 pub fn fit(mut fields: Vec<Field>, mut room: Room) -> Fitted {
     fields.sort_by_key(Field::rank);
     let mut kept = 0;
@@ -108,13 +111,13 @@ pub fn fit(mut fields: Vec<Field>, mut room: Room) -> Fitted {
         baggage_members_dropped -= rest[0].members();
         kept.push(rest.remove(0));
     }
-    let dropped = rest
-        .into_iter()
-        .map(|field| Dropped {
-            field: field.name,
-            reason,
-        })
-        .collect();
+    if reason == DropReason::Slots {
+        let completes = |field: &Field| kept.iter().any(|known| known.name == field.name);
+        let fits = |field: &mut Field| completes(field) && room.take(from_ref(field)).is_ok();
+        let whole: Vec<_> = rest.extract_if(.., fits).collect();
+        kept.extend(whole);
+    }
+    let dropped = rest.iter().map(|field| field.dropped(reason)).collect();
     Fitted {
         kept,
         dropped,
@@ -127,7 +130,7 @@ impl Room {
         let bytes = fields.iter().map(|field| field.bytes(self.overhead)).sum();
         let slots = self
             .slots
-            .checked_sub(fields.len())
+            .checked_sub(fields.iter().map(Field::slots).sum())
             .ok_or(DropReason::Slots)?;
         let bytes = self.bytes.checked_sub(bytes).ok_or(DropReason::Bytes)?;
         *self = Self {
@@ -136,55 +139,5 @@ impl Room {
             ..*self
         };
         Ok(())
-    }
-}
-
-impl Field {
-    /// What it costs in bytes, where a header costs `overhead` besides its name and value.
-    pub fn bytes(&self, overhead: usize) -> usize {
-        self.name.len() + overhead + self.value.len()
-    }
-
-    /// Whether this is a field of trace context, neither baggage nor lineage.
-    pub fn is_trace_context(&self) -> bool {
-        self.rank() < Rank::Baggage
-    }
-
-    fn rank(&self) -> Rank {
-        match self.name.as_str() {
-            "traceparent" => Rank::Traceparent,
-            "tracestate" => Rank::Tracestate,
-            "baggage" => Rank::Baggage,
-            name if LINEAGE.contains(&name) => Rank::Lineage,
-            _ => Rank::OtherFormat,
-        }
-    }
-
-    /// Half a format (`x-b3-traceid` without `x-b3-spanid`) is worth nothing, so fields with the
-    /// same vendor (`x-b3-`) go together.
-    fn is_of_one_format(&self, other: &Self) -> bool {
-        let vendor = self.vendor();
-        self.rank() == Rank::OtherFormat && vendor.is_some() && vendor == other.vendor()
-    }
-
-    fn vendor(&self) -> Option<&str> {
-        Some(self.name.strip_prefix("x-")?.split_once('-')?.0)
-    }
-
-    /// Baggage members; a comma in a value is always percent-encoded.
-    fn members(&self) -> usize {
-        self.value.split(',').count()
-    }
-
-    /// Drops baggage members from the end until the field fits; false if not even the first one
-    /// does.
-    fn shorten(&mut self, room: Room) -> bool {
-        while self.bytes(room.overhead) > room.bytes {
-            let Some(comma) = self.value.rfind(',') else {
-                return false;
-            };
-            self.value.truncate(comma);
-        }
-        true
     }
 }

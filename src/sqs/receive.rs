@@ -147,7 +147,11 @@ fn ask_for_message_attributes<'a>(
             name == "All" || name == field || prefix.is_some_and(|prefix| field.starts_with(prefix))
         };
         if !names.iter().any(covers) {
-            names.push(field.to_owned());
+            // SQS has a notation of its own for all that begin so.
+            names.push(match field.strip_suffix('*') {
+                Some(prefix) => format!("{prefix}.*"),
+                None => field.to_owned(),
+            });
         }
     }
     input.message_attribute_names = (!names.is_empty()).then_some(names);

@@ -4,7 +4,7 @@ use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use opentelemetry::trace::SpanKind;
 use serde_json::{Value, json};
 use tracehop::testing::sqs::{Action, Fault};
-use tracehop_propagation::{Composite, TraceContext, XRay};
+use tracehop_propagation::{Composite, Jaeger, TraceContext, XRay};
 
 use crate::support::{Traced, attribute, links, same};
 
@@ -111,6 +111,15 @@ async fn a_receive_asks_for_the_fields_of_the_propagator() {
         "x-amzn-trace-id",
     ];
     assert_eq!(names, expected);
+}
+
+#[tokio::test]
+async fn a_receive_asks_for_baggage_in_fields_of_its_own_by_prefix() {
+    let formats = Composite::none().with(Jaeger);
+    let traced = Traced::with(|builder| builder.propagator(formats)).await;
+    traced.receive().await;
+    let names = asked(&traced.request(), "MessageAttributeNames");
+    assert_eq!(names, ["tracehop-previous", "uber-trace-id", "uberctx-.*"]);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use lapin::{
     types::{AMQPValue, FieldTable, MAX_SHORT_STRING_LENGTH, ShortString},
 };
 use opentelemetry::propagation::{Injector, TextMapPropagator};
-use tracehop_propagation::{DropReason, Dropped, Field, LINEAGE, Room, fit};
+use tracehop_propagation::{DropReason, Dropped, Field, LINEAGE, Room, fit, owns};
 
 use crate::{
     Budget, HeaderExtractor,
@@ -118,17 +118,11 @@ impl Injector for HeaderInjector<'_> {
             return;
         }
         if key.is_empty() || key.len() > MAX_SHORT_STRING_LENGTH {
-            self.dropped.push(Dropped {
-                field: key.to_owned(),
-                reason: DropReason::Invalid,
-            });
+            self.dropped.push(Dropped::new(key, DropReason::Invalid));
         } else if let Some(field) = self.fields.iter_mut().find(|field| field.name == key) {
             field.value = value;
         } else {
-            self.fields.push(Field {
-                name: key.to_owned(),
-                value,
-            });
+            self.fields.push(Field::new(key, value));
         }
     }
 
@@ -149,10 +143,9 @@ impl Stale<'_> {
     fn is(&self, name: &str) -> bool {
         let mut fields = self.fields.iter();
         fields.any(|field| field.name.eq_ignore_ascii_case(name))
-            || self.replaced.is_some_and(|propagator| {
-                let mut propagated = propagator.fields();
-                LINEAGE.contains(&name) || propagated.any(|field| field.eq_ignore_ascii_case(name))
-            })
+            || self
+                .replaced
+                .is_some_and(|propagator| LINEAGE.contains(&name) || owns(propagator, name))
     }
 }
 

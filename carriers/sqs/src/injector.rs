@@ -3,7 +3,8 @@ use opentelemetry::{
     propagation::{Injector, TextMapPropagator},
 };
 use tracehop_propagation::{
-    DropReason, Dropped, Field, Fitted, LINEAGE, Room, XRay, fit, xray_header,
+    DatadogAttribute, DropReason, Dropped, Field, Fitted, LINEAGE, Room, XRay, fit, owns,
+    xray_header,
 };
 
 #[cfg(feature = "sqs")]
@@ -24,6 +25,10 @@ const TYPE_BYTES: usize = "String".len();
 /// the end, all baggage, tracestate, other formats, `traceparent`. `AWSTraceHeader` goes out in any
 /// case, because a system attribute counts toward neither.
 ///
+/// Datadog's fields become the one attribute `_datadog` (see [`DatadogAttribute`]), where the
+/// propagator names that. Its baggage, and that of other formats than W3C's, is left out before
+/// `baggage` is.
+///
 /// Fields of the propagator that are on the message already are stale, and replaced in place: they
 /// take no new slot, and their bytes are free again. Once trace context is written, those that are
 /// not written again are removed. Any other attribute is the user's and stays as it is.
@@ -36,6 +41,7 @@ pub struct HeaderInjector<'a> {
     budget: Budget,
     mode: Mode,
     fields: Vec<Field>,
+    datadog: DatadogAttribute,
     xray: Option<String>,
     dropped: Vec<Dropped>,
 }
@@ -65,6 +71,7 @@ impl<'a> HeaderInjector<'a> {
             budget,
             mode: Mode::Replace,
             fields: Vec::new(),
+            datadog: DatadogAttribute::default(),
             xray: None,
             dropped: Vec::new(),
         }
@@ -121,6 +128,7 @@ impl<'a> HeaderInjector<'a> {
 
     /// Decides what fits and writes it. Never fails; what was left out is in [`Injected`].
     pub fn finish(mut self) -> Injected {
+        self.gather_datadog();
         self.remove_stale();
         let aws_trace_header = match (self.trace_header, self.xray) {
             (Some(slot), Some(header)) => slot.put(header),
@@ -140,7 +148,7 @@ impl<'a> HeaderInjector<'a> {
         } = fit(self.fields, room);
 
         let mut injected = Injected {
-            fields: kept.len(),
+            fields: kept.iter().map(Field::slots).sum(),
             aws_trace_header,
             bytes: bytes
                 + kept
@@ -155,6 +163,28 @@ impl<'a> HeaderInjector<'a> {
             self.attributes.insert(field.name, field.value);
         }
         injected
+    }
+
+    /// Puts Datadog's fields into one, with the baggage, and without it for where that finds no
+    /// room.
+    fn gather_datadog(&mut self) {
+        if self.datadog.is_empty() {
+            return;
+        }
+        let baggage = self.fields.iter().find(|field| field.name == "baggage");
+        if let Some(baggage) = baggage {
+            self.datadog.set_baggage(&baggage.value);
+        }
+        let name = DatadogAttribute::FIELD;
+        let ids = self.datadog.json_without_baggage();
+        let whole = self
+            .datadog
+            .json()
+            .filter(|whole| ids.as_ref() != Some(whole));
+        let replaced = ids.as_ref().map(String::len);
+        let ids = ids.map(|value| Field::new(name, value));
+        let whole = whole.map(|value| Field::with_baggage(name, value, replaced));
+        self.fields.extend(ids.into_iter().chain(whole));
     }
 
     /// Removes what is about to be written, and if that is a trace context, every other field of
@@ -172,13 +202,9 @@ impl<'a> HeaderInjector<'a> {
                 .iter()
                 .any(|field| field.name.eq_ignore_ascii_case(name))
         };
-        let is_propagated = |name: &str| {
-            self.propagator
-                .fields()
-                .any(|field| field.eq_ignore_ascii_case(name))
-        };
         self.attributes.remove(&|name| {
-            is_written(name) || replaces_context && (LINEAGE.contains(&name) || is_propagated(name))
+            is_written(name)
+                || replaces_context && (LINEAGE.contains(&name) || owns(self.propagator, name))
         });
     }
 }
@@ -190,27 +216,24 @@ impl Injector for HeaderInjector<'_> {
         if value.is_empty() {
             return;
         }
+        let is_datadogs =
+            DatadogAttribute::takes(key) && owns(self.propagator, DatadogAttribute::FIELD);
         let reason = match self.mode {
             Mode::Refuse => Some(DropReason::Unsupported),
-            _ if !is_valid_name(key) || refused_character(&value).is_some() => {
-                Some(DropReason::Invalid)
-            }
+            _ if refused_character(&value).is_some() => Some(DropReason::Invalid),
+            _ if !is_datadogs && !is_valid_name(key) => Some(DropReason::Invalid),
             _ => None,
         };
         if let Some(reason) = reason {
-            self.dropped.push(Dropped {
-                field: key.to_owned(),
-                reason,
-            });
+            self.dropped.push(Dropped::new(key, reason));
+        } else if is_datadogs {
+            self.datadog.set(key, value);
         } else if key.eq_ignore_ascii_case(XRay::FIELD) {
             self.xray = Some(value);
         } else if let Some(field) = self.fields.iter_mut().find(|field| field.name == key) {
             field.value = value;
         } else {
-            self.fields.push(Field {
-                name: key.to_owned(),
-                value,
-            });
+            self.fields.push(Field::new(key, value));
         }
     }
 

@@ -22,9 +22,9 @@ const MAX_FIELDS: usize = 256;
 /// use tracehop_propagation::DatadogAttribute;
 ///
 /// let mut attribute = DatadogAttribute::default();
-/// assert!(attribute.set("x-datadog-trace-id", "42"));
-/// assert!(attribute.set("ot-baggage-tenant", "acme"));
-/// assert!(!attribute.set("traceparent", "00-…"));
+/// assert!(DatadogAttribute::takes("x-datadog-trace-id") && !DatadogAttribute::takes("traceparent"));
+/// attribute.set("x-datadog-trace-id", "42".to_owned());
+/// attribute.set("ot-baggage-tenant", "acme".to_owned());
 /// assert_eq!(attribute.json().unwrap(), r#"{"ot-baggage-tenant":"acme","x-datadog-trace-id":"42"}"#);
 /// assert_eq!(attribute.json_without_baggage().unwrap(), r#"{"x-datadog-trace-id":"42"}"#);
 /// ```
@@ -35,13 +35,19 @@ impl DatadogAttribute {
     /// Its name.
     pub const FIELD: &'static str = "_datadog";
 
-    /// Takes a field, if it is one of Datadog's alone; says whether it is.
-    pub fn set(&mut self, field: &str, value: &str) -> bool {
-        let is_datadogs = field.starts_with("x-datadog-") || field.starts_with(BAGGAGE);
-        if is_datadogs {
-            self.0.insert(field.to_owned(), value.to_owned());
-        }
-        is_datadogs
+    /// Whether a field is one of Datadog's alone.
+    pub fn takes(field: &str) -> bool {
+        field.starts_with("x-datadog-") || field.starts_with(BAGGAGE)
+    }
+
+    /// Sets a field.
+    pub fn set(&mut self, field: &str, value: String) {
+        self.0.insert(field.to_owned(), value);
+    }
+
+    /// Whether nothing was set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Adds the `baggage` header, which other formats have a use for too.

@@ -192,7 +192,9 @@ proptest! {
         let sent = inject(&datadog, &cx);
         let mut attribute = DatadogAttribute::default();
         for (field, value) in &sent {
-            if !attribute.set(field, value) {
+            if DatadogAttribute::takes(field) {
+                attribute.set(field, value.clone());
+            } else {
                 attribute.set_baggage(value);
             }
         }

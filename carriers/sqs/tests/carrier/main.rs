@@ -6,6 +6,7 @@ mod any_message;
 mod batch;
 mod budget;
 mod extraction;
+mod formats;
 mod injection;
 mod present;
 #[cfg(feature = "sns")]
