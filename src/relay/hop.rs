@@ -5,7 +5,7 @@ use std::sync::Arc;
 use opentelemetry::Context;
 use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::propagation::TextMapPropagator;
-use tracehop_propagation::W3cBaggage;
+use tracehop_propagation::{W3cBaggage, owns};
 
 use crate::contract::{Destination, Headers, Message, Value};
 use crate::telemetry::{FreshLineage, HOPS};
@@ -35,10 +35,7 @@ pub(super) fn route(from: &Destination, to: &Destination) -> String {
 
 /// Takes off the fields of `propagator`, in any case of their names, as they are read.
 pub(super) fn strip(headers: &mut Headers, propagator: &dyn TextMapPropagator) {
-    headers.retain(|name, _| {
-        let mut fields = propagator.fields();
-        fields.all(|field| !name.eq_ignore_ascii_case(field.as_bytes()))
-    });
+    headers.retain(|name, _| !owns(propagator, name));
 }
 
 /// What the send is a child of: the process span, with the baggage members that pass.

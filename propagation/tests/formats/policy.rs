@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use opentelemetry::{Context, KeyValue, baggage::BaggageExt};
+use opentelemetry::{Context, KeyValue, baggage::BaggageExt, trace::TraceContextExt};
 use tracehop_propagation::{BaggageDropped, BaggagePolicy, Composite, W3cBaggage};
 
 use crate::{Headers, inject, with_parent};
@@ -134,7 +134,30 @@ fn what_was_not_received_is_not_passed_on() {
     let found = composite.extract_reported(&Context::new(), &Headers(&[("baggage", HEADER)]));
     let expected = "tenant=acme;p=1,team.name=blue,team.size=12";
     assert_eq!(inject(&composite, &found.context)["baggage"], expected);
-    let mut forwarded = HashMap::new();
-    W3cBaggage.forward(&found.context, &mut forwarded);
-    assert_eq!(forwarded["baggage"], expected);
+    let forwarded = W3cBaggage::forwarded(&found.context);
+    assert_eq!(inject(&composite, &forwarded)["baggage"], expected);
+}
+
+#[test]
+fn a_policy_holds_for_what_is_passed_on_too() {
+    let cx = crate::extract(&W3cBaggage, &[("baggage", HEADER)]);
+    let forwarded = W3cBaggage::forwarded(&cx);
+    let composite = Composite::default();
+    assert_eq!(inject(&composite, &forwarded)["baggage"], HEADER);
+    let composite = composite.send_baggage(BaggagePolicy::new().deny(["session", "team.*"]));
+    assert_eq!(inject(&composite, &forwarded)["baggage"], "tenant=acme;p=1");
+}
+
+#[test]
+fn of_another_traces_members_none_is_passed_on() {
+    const SENTRY: &str = "sentry-trace_id=4bf92f3577b34da6a3ce929d0e0e4736, a=1";
+    let read = crate::extract(&W3cBaggage, &[("baggage", SENTRY)]);
+    let in_trace = |trace_id: &str| {
+        let parent = with_parent(&format!("00-{trace_id}-00f067aa0ba902b7-01"));
+        W3cBaggage::forwarded(&read.with_remote_span_context(parent.span().span_context().clone()))
+    };
+    let same = in_trace("4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(inject(&W3cBaggage, &same)["baggage"], SENTRY);
+    let other = in_trace("11111111111111111111111111111111");
+    assert_eq!(inject(&W3cBaggage, &other)["baggage"], "a=1");
 }
