@@ -14,6 +14,7 @@ use crate::telemetry::{FreshLineage, Lineage};
 #[derive(Clone, Debug, Default)]
 pub enum DeadLetter {
     /// What the broker does by itself. SQS: the message is left to the queue's redrive policy.
+    /// RabbitMQ: the queue's dead-letter exchange, else it is dropped, of which a warning tells.
     /// In memory: the queue's dead-letter queue, else it is put aside.
     #[default]
     Broker,
