@@ -33,12 +33,9 @@ async fn enqueueing_waits_for_room_and_for_nothing_else() {
     }
     let full = timeout(Duration::from_millis(300), enqueue(99)).await;
     assert!(full.is_err(), "there was no room for another");
-    let waiting = async {
-        let sixth = timeout(LIMIT, enqueue(5)).await;
-        sixth.unwrap().unwrap()
-    };
+    let waiting = timeout(LIMIT, enqueue(5));
     let (sixth, ()) = tokio::join!(waiting, async { mock.up() });
-    confirms.push(sixth);
+    confirms.push(sixth.unwrap().unwrap());
     for confirm in confirms {
         timeout(LIMIT, confirm).await.unwrap().unwrap();
     }

@@ -32,6 +32,9 @@ fn rejecting(
 }
 
 /// With nowhere to put it, a rejected message stops its lane, and no other; nothing is lost.
+/// A key and a value, null or not.
+type Header<'a> = (&'a [u8], Option<&'a [u8]>);
+
 #[tokio::test]
 async fn a_rejected_message_with_no_dead_letter_topic_stops_its_lane() {
     let Some(brokers) = common::kafka() else {
@@ -105,7 +108,7 @@ async fn poison_records_are_processed() {
     let large = vec![b'x'; 1_000_000];
     let stale = PARENT.replace("4bf9", "0000");
     let duplicates = (0..499).map(|_| ("traceparent".as_bytes(), Some(stale.as_bytes())));
-    let poison: [Vec<(&[u8], Option<&[u8]>)>; 5] = [
+    let poison: [Vec<Header<'_>>; 5] = [
         vec![
             (b"\xff\xfe", Some(b"odd")),
             (b"traceparent", Some(PARENT.as_bytes())),
