@@ -1,3 +1,4 @@
+use lapin::protocol::basic::AMQPProperties;
 use tracehop::contract::Settlement;
 
 use crate::support::{Rabbit, body, next, settle};
@@ -14,7 +15,7 @@ async fn a_quorum_queue_counts_over_workers() {
     let Some(rabbit) = Rabbit::quorum().await else {
         return;
     };
-    rabbit.publish("an order", Default::default()).await;
+    rabbit.publish("an order", AMQPProperties::default()).await;
     let first = rabbit.source(1).await;
     assert_eq!(nack(&first).await, 1);
     assert_eq!(nack(&first).await, 2);
@@ -80,7 +81,7 @@ async fn a_retry_topology_of_the_users_own_is_counted_by_its_deaths() {
         ("x-dead-letter-routing-key", rabbit.queue.as_str()),
     ];
     rabbit.declare(&waiting, "classic", &back).await;
-    rabbit.publish("an order", Default::default()).await;
+    rabbit.publish("an order", AMQPProperties::default()).await;
     let source = rabbit.source(1).await;
     for attempt in 1..=4 {
         let delivery = next(&source).await;

@@ -179,7 +179,7 @@ struct Running {
     handled: mpsc::UnboundedReceiver<String>,
     handle: tracehop::worker::WorkerHandle,
     stop: oneshot::Sender<()>,
-    running: tokio::task::JoinHandle<tracehop::contract::Result<tracehop::worker::Drained>>,
+    task: tokio::task::JoinHandle<tracehop::contract::Result<tracehop::worker::Drained>>,
 }
 
 impl Running {
@@ -199,7 +199,7 @@ impl Running {
             handled,
             handle: worker.handle(),
             stop,
-            running: tokio::spawn(worker.run_until(stopped)),
+            task: tokio::spawn(worker.run_until(stopped)),
         }
     }
 
@@ -224,6 +224,6 @@ impl Running {
 
     async fn stop(self) {
         self.stop.send(()).unwrap();
-        self.running.await.unwrap().unwrap().complete().unwrap();
+        self.task.await.unwrap().unwrap().complete().unwrap();
     }
 }

@@ -125,7 +125,7 @@ async fn many_failed_messages_that_wait_hold_back_no_other() {
     let source = opened(rabbit.builder().prefetch(4), 4).await;
     for _ in 0..99 {
         let delivery = next(&source).await;
-        let delay = Some(Duration::from_secs(600));
+        let delay = Some(Duration::from_mins(10));
         settle(&source, delivery, Settlement::Nack { delay }).await;
     }
     assert_eq!(body(&next(&source).await), "99");
