@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use rdkafka::Message as _;
-use rdkafka::message::{Headers as _, OwnedHeaders, Timestamp};
+use rdkafka::message::{Headers, OwnedHeaders, Timestamp};
 use tracehop::contract::{Message, Sink as _, SinkExt as _, Value};
 use tracehop::kafka::KafkaSink;
 use tracehop_kafka::RawHeaders;
@@ -117,7 +117,7 @@ async fn a_message_is_what_its_record_says() {
     assert_eq!(
         tombstone
             .headers()
-            .map_or(0, rdkafka::message::Headers::count),
+            .map_or(0, Headers::count),
         0
     );
 }
