@@ -10,6 +10,7 @@ use opentelemetry::Context;
 use opentelemetry::propagation::Extractor as _;
 use tracehop_amqp::HeaderExtractor;
 
+use super::attempt::attempt;
 use super::facts;
 use super::receiver::Receiver;
 use super::settle::Settlement;
@@ -124,7 +125,7 @@ impl TracedDelivery {
         self.receiver.instrumentation.process(&ProcessStart {
             destination: &self.destination,
             creation: self.creation(),
-            attempt: facts::attempt(&self.delivery),
+            attempt: attempt(&self.delivery, self.receiver.queue.name.as_str()),
             previous: carrier.get(PREVIOUS).and_then(telemetry::previous),
             facts: facts::facts(&self.delivery, &carrier),
             scope: Scope::Caller(&Context::current()),

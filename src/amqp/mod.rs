@@ -1,6 +1,7 @@
 //! RabbitMQ, over AMQP 0-9-1: a traced channel around the one you have, and a source and a sink for
 //! workers.
 
+mod attempt;
 mod channel;
 mod confirm;
 mod consumer;

@@ -70,7 +70,7 @@ impl Receivers {
 pub(super) struct Receiver {
     pub(super) instrumentation: Instrumentation,
     /// The queue alone: what a get is about that brings nothing.
-    queue: Arc<Destination>,
+    pub(super) queue: Arc<Destination>,
     destinations: Destinations,
     pub(super) unsettled: Arc<Unsettled>,
 }

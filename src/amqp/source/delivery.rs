@@ -6,9 +6,9 @@ use lapin::message::Delivery as Received;
 use lapin::types::ShortString;
 use tokio::time::Instant;
 
-use super::attempts;
 use super::retry::{self, Copy};
 use super::state::Granted;
+use crate::amqp::attempt;
 use crate::amqp::destination::Destinations;
 use crate::amqp::mapping::from_amqp;
 use crate::contract::{Delivery, LeaseKeeper, Message, Value, later};
@@ -29,7 +29,7 @@ pub(super) struct Reader {
 impl Reader {
     /// A delivery of what RabbitMQ handed out, and what its lease and settlement need.
     pub(super) fn read(&self, received: Received, now: Instant) -> (Granted, Delivery<()>) {
-        let attempt = attempts::told(&received.properties, self.queue.as_str());
+        let attempt = attempt::told(&received.properties, self.queue.as_str());
         let payload = Bytes::from(received.data);
         let mut message = from_amqp(received.routing_key.as_str(), &received.properties, payload);
         let (exchange, routing_key) = match retry::returned(&mut message) {

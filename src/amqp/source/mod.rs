@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use builder::AmqpSourceBuilder;
+pub(crate) use retry::RETRIED;
 
 use self::builder::Settings;
 use self::delivery::Reader;

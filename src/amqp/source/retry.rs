@@ -14,7 +14,7 @@ use crate::contract::{Message, Value};
 use crate::telemetry::PREVIOUS;
 
 /// How many attempts a message had before it went to a retry queue.
-pub(super) const RETRIED: &str = "tracehop-retried";
+pub(crate) const RETRIED: &str = "tracehop-retried";
 /// Where it was published first. Its routing key then is the key of the message.
 const EXCHANGE: &str = "tracehop-exchange";
 
