@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each program measures what it needs")]
 
+pub(crate) mod collector;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};

@@ -13,7 +13,6 @@
     reason = "a program that prints figures"
 )]
 
-mod collector;
 mod consume;
 mod produce;
 mod rounds;
@@ -31,7 +30,7 @@ fn main() -> ExitCode {
     arguments.retain(|argument| argument != "--bench");
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["--child=collector"] => collector::serve(),
+        ["--child=collector"] => support::collector::serve(),
         ["--child=measure", mode, variant, topic] => {
             rounds::measure(Mode::named(mode).expect("a mode"), variant, topic);
         }

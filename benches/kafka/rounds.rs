@@ -6,8 +6,9 @@ use opentelemetry::baggage::BaggageExt;
 use opentelemetry::context::FutureExt;
 use opentelemetry::{Context, KeyValue};
 
+use super::support::collector::Collector;
 use super::support::{self, Figures, Spread};
-use super::{collector::Collector, consume, produce, sdk, topic::Topic};
+use super::{consume, produce, sdk, topic::Topic};
 
 /// Messages of a round, besides a tenth more to warm up on.
 pub(crate) const MESSAGES: u32 = 200_000;
@@ -70,7 +71,7 @@ pub(crate) fn compare(mode: Mode, rounds: usize) {
 }
 
 fn run(mode: Mode, variant: &str, collector: &Collector, topic: &Topic) -> Figures {
-    let mut variables = collector.variables();
+    let mut variables = collector.variables(2 * (MESSAGES + WARM_UP));
     if variant == "unsampled" {
         variables.push(("OTEL_TRACES_SAMPLER", "always_off".to_owned()));
     }

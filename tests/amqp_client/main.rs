@@ -1,7 +1,6 @@
 //! The traced AMQP channel: the real lapin on a real RabbitMQ, with every finished span and every
 //! message that arrived to look at.
 
-#![cfg(all(feature = "amqp", feature = "testing"))]
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 #[path = "../common/mod.rs"]

@@ -12,8 +12,6 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
-use super::rounds::{MESSAGES, WARM_UP};
-
 pub(crate) struct Collector {
     process: Child,
     address: String,
@@ -37,14 +35,13 @@ impl Collector {
         }
     }
 
-    /// The variables that send a process' spans here, with room for all that it writes.
-    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
-        let room = 2 * (MESSAGES + WARM_UP);
+    /// The variables that send a process' spans here, with room for as many as it writes.
+    pub(crate) fn variables(&self, spans: u32) -> Vec<(&'static str, String)> {
         vec![
             ("OTEL_EXPORTER_OTLP_ENDPOINT", self.address.clone()),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc".to_owned()),
             ("OTEL_METRICS_EXPORTER", "none".to_owned()),
-            ("OTEL_BSP_MAX_QUEUE_SIZE", room.to_string()),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", spans.to_string()),
         ]
     }
 }

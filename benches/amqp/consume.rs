@@ -1,0 +1,67 @@
+//! Messages of a queue that is full: taken, handled and acknowledged one by one.
+
+use std::convert::Infallible;
+
+use futures_util::{Stream, StreamExt};
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use tracehop::amqp::{TracedChannel, TracedDelivery};
+
+use super::queue::{connect, url};
+use super::rounds::{MESSAGES, WARM_UP};
+
+const PREFETCH: u16 = 1_000;
+
+pub(crate) async fn raw<S>(queue: &str, start: impl FnOnce() -> S) -> S {
+    let (_connection, channel) = connect().await;
+    let qos = channel.basic_qos(PREFETCH, BasicQosOptions::default());
+    qos.await.expect("a prefetch");
+    let options = BasicConsumeOptions::default();
+    let consumer = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
+    let handle = async |delivery: Delivery| {
+        let Ok(()) = handle(&delivery).await;
+        delivery.ack(BasicAckOptions::default()).await
+    };
+    run(consumer.await.expect("a consumer"), handle, start).await
+}
+
+pub(crate) async fn traced<S>(queue: &str, start: impl FnOnce() -> S) -> S {
+    let (_connection, channel) = connect().await;
+    let channel = TracedChannel::new(channel).server(&url());
+    let qos = channel.basic_qos(PREFETCH, BasicQosOptions::default());
+    qos.await.expect("a prefetch");
+    let options = BasicConsumeOptions::default();
+    let consumer = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
+    let handle = async |delivery: TracedDelivery| {
+        let Ok(()) = delivery.process(handle(&delivery)).await;
+        delivery.ack(BasicAckOptions::default()).await
+    };
+    run(consumer.await.expect("a consumer"), handle, start).await
+}
+
+async fn run<S, D>(
+    mut deliveries: impl Stream<Item = lapin::Result<D>> + Unpin,
+    handle: impl AsyncFn(D) -> lapin::Result<bool>,
+    start: impl FnOnce() -> S,
+) -> S {
+    let mut take = async |count| {
+        for _ in 0..count {
+            let delivery = deliveries.next().await.expect("a consumer");
+            assert!(
+                handle(delivery.expect("a message"))
+                    .await
+                    .expect("acknowledged")
+            );
+        }
+    };
+    take(WARM_UP).await;
+    let started = start();
+    take(MESSAGES).await;
+    started
+}
+
+async fn handle(delivery: &Delivery) -> Result<(), Infallible> {
+    std::hint::black_box(&delivery.data);
+    std::future::ready(Ok(())).await
+}
