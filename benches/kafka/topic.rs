@@ -1,4 +1,4 @@
-//! A topic of one partition for one measurement.
+//! A topic for one measurement, of one partition unless it says otherwise.
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -8,8 +8,12 @@ pub(crate) struct Topic(String);
 
 impl Topic {
     pub(crate) fn create() -> Self {
+        Self::of(1)
+    }
+
+    pub(crate) fn of(partitions: i32) -> Self {
         let name = format!("bench-{:016x}", fastrand::u64(..));
-        let new = NewTopic::new(&name, 1, TopicReplication::Fixed(1));
+        let new = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
         let created = block_on(admin().create_topics(&[new], &AdminOptions::new()));
         created.expect("an answer").remove(0).expect("a topic");
         Self(name)
