@@ -131,6 +131,34 @@ fn every_order_is_one_connected_journey() {
 }
 
 #[test]
+fn one_trace_crosses_every_broker_through_the_relay() {
+    let delivered: Vec<_> = SPANS.named("courier", "process deliveries").collect();
+    assert_eq!(delivered.len(), ORDERS.len() - 1, "all but the dead letter");
+    for process in delivered {
+        let ancestry = SPANS.ancestry(process);
+        let way = ancestry[1..].iter().filter(|span| {
+            let kind = text(&span["kind"]);
+            kind == "CONSUMER" || kind == "SERVER"
+        });
+        let way: Vec<_> = way
+            .map(|span| {
+                let system = &span["attributes"]["messaging.system"];
+                (text(&span["service"]), system.as_str().unwrap_or_default())
+            })
+            .collect();
+        let expected = [
+            ("relay", "kafka"),
+            ("shipping", "aws_sqs"),
+            ("packing", "aws_sqs"),
+            ("shop", ""),
+        ];
+        assert_eq!(way, expected);
+        assert_eq!(ancestry[2]["attributes"]["tracehop.relay.hop"], 1);
+        assert!(!text(&process["attributes"]["customer"]).is_empty());
+    }
+}
+
+#[test]
 fn each_attempt_links_to_the_one_before() {
     let attempts = SPANS.packing(FRAGILE);
     let facts = attempts.iter().map(|span| {

@@ -114,12 +114,7 @@ async fn a_message_is_what_its_record_says() {
     let expected = expected.map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec)));
     assert_eq!(headers, expected);
     assert_eq!(tombstone.payload(), None);
-    assert_eq!(
-        tombstone
-            .headers()
-            .map_or(0, Headers::count),
-        0
-    );
+    assert_eq!(tombstone.headers().map_or(0, Headers::count), 0);
 }
 
 #[tokio::test]

@@ -18,8 +18,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run an order service and two workers on an SQS endpoint in this process, and show the
-    /// traces.
+    /// Run an order service and its workers on brokers in this process, and show the traces.
     Demo(demo::Args),
 }
 

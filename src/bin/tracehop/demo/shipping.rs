@@ -1,9 +1,10 @@
-//! The second worker: it ships the parcels of the first.
+//! The second worker: it ships the parcels of the first, by Kafka.
 
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
+use tracehop::contract::{Message, Sink};
+use tracehop::kafka::KafkaSink;
 use tracehop::testing::sqs::SqsEndpoint;
 use tracehop::worker::{Failure, Handler, Incoming, Worker};
 
@@ -13,17 +14,17 @@ use super::{Queues, Result};
 /// How long it takes to ship a parcel.
 const SHIPPING: Duration = Duration::from_millis(40);
 
-/// Ships parcels until `closing`, and reports each.
+/// Ships parcels until `closing`.
 pub(super) async fn run(
     service: &Service,
     sqs: &SqsEndpoint,
     queues: &Queues,
-    report: UnboundedSender<()>,
+    shipments: KafkaSink,
     closing: CancellationToken,
 ) -> Result<()> {
     let shipping = Shipping {
         service: service.clone(),
-        report,
+        shipments,
     };
     Worker::new(service.source(sqs, &queues.parcels)?, shipping)
         .concurrency(4)
@@ -36,13 +37,14 @@ pub(super) async fn run(
 #[derive(Debug)]
 struct Shipping {
     service: Service,
-    report: UnboundedSender<()>,
+    shipments: KafkaSink,
 }
 
 impl Handler for Shipping {
-    async fn handle(&self, _parcel: Incoming) -> Result<(), Failure> {
+    async fn handle(&self, parcel: Incoming) -> Result<(), Failure> {
         self.service.step("ship", ship()).await?;
-        self.report.send(())?;
+        let parcel = parcel.text().unwrap_or_default().to_owned();
+        self.shipments.send(Message::new(parcel)).await?;
         Ok(())
     }
 }

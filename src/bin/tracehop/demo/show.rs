@@ -10,11 +10,20 @@ use super::service::BAGGAGE;
 /// At most this wide.
 const WIDTH: usize = 100;
 
-/// What is said before the orders are in.
-pub(super) const INTRODUCTION: &str = "\
+/// What is said before the orders are in; `brokers` are those after SQS.
+pub(super) fn introduction(brokers: &[String; 2]) -> String {
+    let [kafka, last] = brokers;
+    format!(
+        "\
 A shop sends orders to SQS: one message, a batch, and two in order on a FIFO queue. The packing
 worker packs them and feeds the shipping worker. One order breaks twice; one ends as a dead letter.
-";
+What is shipped crosses
+  {kafka}
+and goes on, through a relay, to the courier on
+  {last}.
+"
+    )
+}
 
 const LEGEND: &str = "\
 ├─ child   ├┄ only linked   ┄┄┄ waiting in the queue   ███ at work   #2 second attempt   ✗ failed
