@@ -213,6 +213,10 @@ impl KafkaSourceBuilder {
             ("auto.offset.reset", "earliest"),
             // librdkafka's own 1,000 ms stall a consumer that is slower than the fetcher.
             ("fetch.queue.backoff.ms", "10"),
+            // Each of our partition queues has this for itself; librdkafka's own 64 MiB are meant
+            // for one queue of all partitions.
+            ("queued.min.messages", "10000"),
+            ("queued.max.messages.kbytes", "4096"),
         ];
         for (name, value) in defaults {
             if config.get(name).is_none() {

@@ -94,6 +94,9 @@ impl Reader {
 
     /// Tells telemetry of records of one topic that were fetched together.
     pub(super) fn record(&self, started: Started, topic: Topic, fetched: &[Held]) {
+        if !self.instrumentation.records() {
+            return;
+        }
         let links: Vec<MessageLink<'_>> = fetched
             .iter()
             .map(|held| MessageLink {

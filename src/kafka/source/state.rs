@@ -150,17 +150,22 @@ impl State {
         partitions.filter_map(room).collect()
     }
 
-    /// Records came, of one partition and in order.
+    /// Records came, all of one partition and in order.
     pub(super) fn arrived(&mut self, records: Vec<Held>) {
+        let Some(first) = records.first() else {
+            return;
+        };
+        let partition = self.partitions.get_mut(&first.ticket.assignment.place);
+        let Some(partition) = partition.filter(|partition| !partition.leaving) else {
+            return;
+        };
         for held in records {
-            let ticket = &held.ticket;
-            let Some(partition) = self.partitions.get_mut(&ticket.assignment.place) else {
-                continue;
-            };
-            if partition.leaving || !partition.offsets.take(ticket.record.offset) {
-                continue;
+            if partition.offsets.take(held.ticket.record.offset) {
+                partition.buffered += 1;
+                self.bytes += held.ticket.record.size();
+                let lane = held.ticket.lane.clone();
+                self.buffer.push(lane.as_ref(), held);
             }
-            self.wait(held);
         }
     }
 
