@@ -54,9 +54,8 @@ use crate::contract::{
 /// [`retry_topic`](KafkaSourceBuilder::retry_topic) it goes through a topic instead.
 ///
 /// Kafka has no dead letters of its own: [`Settlement::Reject`] leaves the record unfinished, stops
-/// its lane and turns the source unready, until it is restarted. A worker with
-/// [`DeadLetter::to`](crate::worker::DeadLetter::to) a
-/// [`KafkaSink`](crate::kafka::KafkaSink) publishes the message there instead, and goes on.
+/// its lane and turns the source unready, until it is restarted. A worker whose `DeadLetter::to` is
+/// a [`KafkaSink`](crate::kafka::KafkaSink) publishes the message there instead, and goes on.
 ///
 /// The id of a message is that of its header `message-id`, else `topic/partition/offset`. Its key is
 /// its group too. The timestamp of a record counts as the time at which Kafka had it; with the
