@@ -6,6 +6,8 @@
 mod credentials;
 mod destination;
 mod error;
+#[cfg(any(feature = "kafka", feature = "worker"))]
+mod field;
 mod headers;
 mod lanes;
 mod later;
@@ -18,6 +20,8 @@ mod source;
 pub(crate) use credentials::without_credentials;
 pub use destination::{Destination, Server, System};
 pub use error::{Error, ErrorKind, Operation, Result};
+#[cfg(any(feature = "kafka", feature = "worker"))]
+pub(crate) use field::Field;
 pub use headers::{Headers, Value};
 pub use lanes::{Lane, Lanes};
 pub(crate) use later::later;

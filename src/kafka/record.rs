@@ -99,7 +99,7 @@ impl Record {
 
 /// The headers of a message as a record has them; `None` where there are none.
 pub(super) fn headers(message: &Message) -> Option<OwnedHeaders> {
-    let properties = properties::write(&message.properties);
+    let properties = properties::write(message);
     let kept = message
         .headers
         .iter()

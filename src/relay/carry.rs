@@ -1,7 +1,6 @@
 use bytes::Bytes;
 
-use super::field::Field;
-use crate::contract::{Destination, Headers, Message, System, Value};
+use crate::contract::{Destination, Field, Headers, Message, System, Value};
 
 /// Brings a message into the form in which `target` can carry it, by the table of the
 /// [module](super). What it has no form for at all its sink refuses, or this does, with the
@@ -43,13 +42,24 @@ pub(super) fn carry(
 /// SQS takes no longer ones (`SendMessage`, API version 2012-11-05).
 const LONGEST_DEDUP_ID: usize = 128;
 
+/// Whether messages at that broker have a place for it. Of a broker of somebody else's its source
+/// and sink decide.
+const fn has_place(field: Field, at: System) -> bool {
+    match at {
+        System::AwsSqs | System::AwsSns => matches!(field, Field::Group),
+        System::Kafka => matches!(field, Field::Key | Field::Timestamp),
+        System::RabbitMq => !matches!(field, Field::Group),
+        System::Memory | System::Other(_) => true,
+    }
+}
+
 /// Takes off the headers that stand for what the broker had no place for. Says whether the message
 /// id was among them.
 fn restore(message: &mut Message, from: System) -> bool {
     let mut id_was_told = false;
     for field in Field::ALL
         .into_iter()
-        .filter(|field| !field.has_place(from))
+        .filter(|field| !has_place(*field, from))
     {
         let told = message.headers.get(field.header()).cloned();
         if told.is_some_and(|value| field.put(message, &value)) {
@@ -62,8 +72,12 @@ fn restore(message: &mut Message, from: System) -> bool {
 
 /// Makes headers of what the broker has no place for.
 fn flatten(message: &mut Message, to: System) {
-    for field in Field::ALL.into_iter().filter(|field| !field.has_place(to)) {
-        if let Some(value) = field.take(message) {
+    for field in Field::ALL
+        .into_iter()
+        .filter(|field| !has_place(*field, to))
+    {
+        if let Some(value) = field.get(message) {
+            field.clear(message);
             message.headers.set(field.header(), value);
         }
     }
@@ -71,17 +85,14 @@ fn flatten(message: &mut Message, to: System) {
 
 /// Order hangs on the key: without one, the group stands for it.
 fn key_for_kafka(message: &mut Message) {
-    let group = message.group.take();
-    match (&message.key, group) {
-        (None, group) => message.key = group,
-        (Some(key), Some(group)) if *key != group => {
-            message.group = Some(group);
-            if let Some(group) = Field::Group.take(message) {
-                message.headers.set(Field::Group.header(), group);
-            }
-        }
-        (Some(_), _) => {}
+    if message.key.is_none() {
+        message.key = message.group.take();
     }
+    let differs = message.group != message.key;
+    if let (Some(group), true) = (Field::Group.get(message), differs) {
+        message.headers.set(Field::Group.header(), group);
+    }
+    message.group = None;
 }
 
 /// Order hangs on the group: without one, the key stands for it on a FIFO queue. On others it is

@@ -29,8 +29,8 @@
 //! | deduplication id | on FIFO queues, else left out; the message id where there is none | left out | `tracehop-dedup-id` | kept |
 //! | message id | `message-id`, but for one that SQS or Kafka gave | `message-id` | kept | kept |
 //! | timestamp | `tracehop-timestamp` | timestamp, in milliseconds | in seconds | kept |
-//! | content type, correlation id, reply to | `content-type`, … | the same | kept | kept |
-//! | priority, expiration | `amqp-priority`, `amqp-expiration` | the same | kept | kept |
+//! | content type and encoding, correlation id, reply to | `content-type`, … | the same | kept | kept |
+//! | type, application id, priority, expiration | `amqp-type`, `amqp-app-id`, … | the same | kept | kept |
 //! | header: text, bytes | kept; rejected where empty | kept | kept | kept |
 //! | integer, float, boolean, time | kept, with a data type | text | kept | kept |
 //! | null | rejected | kept | kept | kept |
@@ -47,7 +47,6 @@
 //! [`encode_binary`]: crate::sqs::SqsSinkBuilder::encode_binary
 
 mod carry;
-mod field;
 mod hop;
 mod tried;
 

@@ -37,9 +37,10 @@ use crate::contract::{Confirm, Destination, Error, ErrorKind, Message, Operation
 ///
 /// Headers are bytes on Kafka: text and bytes go out as they are, other values in decimal or as
 /// `true` and `false`, points in time in milliseconds since the Unix epoch, and those of types that
-/// only another broker knows in their own encoding. Content type, message id, correlation id and
-/// reply-to go out as the headers `content-type`, `message-id`, `correlation-id` and `reply-to`,
-/// priority and expiration as `amqp-priority` and `amqp-expiration`. There is no deduplication id,
+/// only another broker knows in their own encoding. Content type and encoding, message id,
+/// correlation id and reply-to go out as the headers `content-type`, `content-encoding`,
+/// `message-id`, `correlation-id` and `reply-to`; type, application id, priority and expiration as
+/// `amqp-type`, `amqp-app-id`, `amqp-priority` and `amqp-expiration`. There is no deduplication id,
 /// and a delay is an error of [`ErrorKind::Payload`].
 ///
 /// Dropping the sink lets what was enqueued go out. Permission: `WRITE` on the topic.
