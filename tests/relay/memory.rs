@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tracehop::contract::{Message, Value};
 use tracehop::worker::Failure;
 
-use crate::support::Bench;
+use crate::bench::Bench;
 
 /// A message with one of everything.
 fn full() -> Message {
@@ -79,7 +79,7 @@ async fn an_edit_changes_what_goes_on_or_refuses_it() {
     });
     let arrived = bench.relayed(relay).await.message;
     assert_eq!(arrived.group.as_deref(), Some(&b"g"[..]));
-    let rejected = bench.broker.rejected(crate::support::FROM);
+    let rejected = bench.broker.rejected(crate::bench::FROM);
     assert_eq!(rejected[0].text(), Some("bad"));
 }
 
@@ -91,5 +91,5 @@ async fn a_message_that_goes_in_a_circle_is_rejected() {
     bench.send(relayed("3")).await;
     let arrived = bench.relayed(bench.relay().most_hops(3)).await.message;
     assert_eq!(arrived.headers.get("tracehop-hops"), Some(&"3".into()));
-    assert_eq!(bench.broker.rejected(crate::support::FROM).len(), 1);
+    assert_eq!(bench.broker.rejected(crate::bench::FROM).len(), 1);
 }

@@ -12,7 +12,7 @@ use tracehop::sqs::{SqsSink, SqsSource};
 use tracehop::testing::sqs::{Action, Fault, SqsEndpoint};
 use tracehop::worker::{Backoff, Worker};
 
-use crate::support::LIMIT;
+use crate::bench::LIMIT;
 
 const LANES: [&str; 3] = ["a", "b", "c"];
 const EACH: usize = 20;

@@ -9,7 +9,7 @@ use tracehop::sqs::{SqsSink, SqsSource};
 use tracehop::testing::sqs::SqsEndpoint;
 use tracehop::worker::{DeadLetter, Worker};
 
-use crate::support::{Bench, FROM};
+use crate::bench::{Bench, FROM};
 
 fn sink(sqs: &SqsEndpoint, url: &str, encode: bool) -> SqsSink {
     let sink = SqsSink::builder(sqs.client(), url).encode_binary(encode);

@@ -7,7 +7,7 @@ use tracehop::contract::{Message, Sink as _};
 use tracehop::telemetry::Correlation;
 use tracehop::testing::SpanTree;
 
-use crate::support::{Bench, FROM};
+use crate::bench::{Bench, FROM};
 
 const SHOWN: [&str; 4] = [
     "tracehop.relay.route",

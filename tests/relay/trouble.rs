@@ -10,7 +10,7 @@ use tracehop::contract::Message;
 use tracehop::relay::Relay;
 use tracehop::worker::DeadLetter;
 
-use crate::support::{Bench, FROM, Fault, TO, Unsteady, complete_and_in_order};
+use crate::bench::{Bench, FROM, Fault, TO, Unsteady, complete_and_in_order};
 
 fn texts(arrived: &[tracehop::contract::Delivery<()>]) -> Vec<String> {
     let texts = arrived.iter().map(|delivery| delivery.message.text());
