@@ -114,7 +114,7 @@ impl TracedDelivery {
             let carrier = HeaderExtractor::from(&self.delivery.properties);
             self.receiver
                 .instrumentation
-                .propagator()
+                .propagator_for(&self.destination)
                 .extract(&carrier)
                 .context
         })

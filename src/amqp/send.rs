@@ -27,7 +27,8 @@ impl Sender<'_> {
         let marked = if carrier.is_empty() {
             Marked::none()
         } else {
-            self.instrumentation.marked(&carrier, self.current)
+            self.instrumentation
+                .marked(self.destination, &carrier, self.current)
         };
         let users = marked.users_link();
         let span = self.instrumentation.send(&SendStart {
@@ -46,10 +47,10 @@ impl Sender<'_> {
     }
 
     fn inject(&self, marked: &Marked, carried: &Context, properties: &mut BasicProperties) {
-        let propagator = self.instrumentation.propagator();
+        let propagator = self.instrumentation.propagator_for(self.destination);
         let lineage: Vec<_> =
             fresh_lineage(&HeaderExtractor::from(&*properties), self.current).collect();
-        let mut injector = HeaderInjector::new(propagator, properties, self.budget);
+        let mut injector = HeaderInjector::new(&*propagator, properties, self.budget);
         for (name, value) in lineage {
             injector.set(name, value);
         }

@@ -126,7 +126,8 @@ impl Sender<'_> {
     /// Looks at what stands on an outgoing message, and takes off a trace header that is stale.
     fn marked(&self, message: &mut impl OutgoingMessage) -> Marked {
         let carrier = message.extractor();
-        let existing = self.instrumentation.propagator().extract(&carrier).context;
+        let propagator = self.instrumentation.propagator_for(self.destination);
+        let existing = propagator.extract(&carrier).context;
         // `AWSTraceHeader` is judged by itself, because most formats do not read it.
         let stale_header = carrier.aws_trace_header().is_some() && {
             let said = XRay.extract_with_context(&Context::new(), &carrier);
@@ -158,9 +159,9 @@ impl Sender<'_> {
         message: &mut impl OutgoingMessage,
         budget: Budget,
     ) -> Injected {
-        let propagator = self.instrumentation.propagator();
+        let propagator = self.instrumentation.propagator_for(self.destination);
         let lineage = self.fresh_lineage(message);
-        let mut injector = message.injector(propagator, budget);
+        let mut injector = message.injector(&*propagator, budget);
         for (name, value) in lineage {
             injector.set(name, value);
         }

@@ -68,9 +68,11 @@ where
 {
     let carrier = HeaderExtractor::from(message);
     let telemetry = cluster.telemetry();
+    let destination = cluster.topic(message.topic());
+    let propagator = telemetry.propagator_for(&destination);
     telemetry.process(&ProcessStart {
-        destination: &cluster.topic(message.topic()),
-        creation: &telemetry.propagator().extract(&carrier).context,
+        destination: &destination,
+        creation: &propagator.extract(&carrier).context,
         // A record says nothing of the attempts before.
         attempt: 1,
         previous: carrier.get(PREVIOUS).and_then(previous),

@@ -109,14 +109,16 @@ impl KafkaCluster {
             return commit();
         }
         let carrier = HeaderExtractor::from(message);
-        let creation = self.telemetry().propagator().extract(&carrier).context;
+        let topic = self.topic(message.topic());
+        let propagator = self.telemetry().propagator_for(&topic);
+        let creation = propagator.extract(&carrier).context;
         let facts = MessageFacts {
             partition: Some(message.partition()),
             offset: Some(message.offset()),
             ..MessageFacts::NONE
         };
         let link = MessageLink::new(&creation);
-        self.settle(&self.topic(message.topic()), &[link], facts, commit)
+        self.settle(&topic, &[link], facts, commit)
     }
 
     fn settle(

@@ -76,8 +76,9 @@ impl KafkaCluster {
         } = record;
         let destination = self.topic(topic);
         let carrier = HeaderExtractor::new(headers.as_ref().map(OwnedHeaders::as_borrowed));
+        let propagator = telemetry.propagator_for(&destination);
         let existing = match headers {
-            Some(_) => telemetry.propagator().extract(&carrier).context,
+            Some(_) => propagator.extract(&carrier).context,
             None => Context::new(),
         };
         let outgoing = Instrumentation::outgoing(&existing, current);
@@ -101,11 +102,11 @@ impl KafkaCluster {
         let injected = match outgoing {
             Outgoing::Users(users) => {
                 let carried = current.with_remote_span_context(users);
-                let injector = HeaderInjector::new(telemetry.propagator(), headers);
+                let injector = HeaderInjector::new(&*propagator, headers);
                 self.inject(&destination, &carried, injector.keep_present(), lineage)
             }
             Outgoing::Unmarked | Outgoing::Stale => {
-                let injector = HeaderInjector::new(telemetry.propagator(), headers);
+                let injector = HeaderInjector::new(&*propagator, headers);
                 self.inject(&destination, span.context(), injector, lineage)
             }
         };
@@ -129,7 +130,8 @@ impl KafkaCluster {
         for (name, value) in lineage {
             injector.set(name, value);
         }
-        let baggage = self.telemetry().propagator().inject(carried, &mut injector);
+        let propagator = self.telemetry().propagator_for(destination);
+        let baggage = propagator.inject(carried, &mut injector);
         let injected = injector.finish();
         let dropped = injected
             .dropped

@@ -58,8 +58,8 @@ impl MemorySink {
             }
             Outgoing::Stale | Outgoing::Unmarked => {
                 if *outgoing == Outgoing::Stale {
-                    let propagator = self.instrumentation.propagator();
-                    headers.retain(|name, _| !owns(propagator, name));
+                    let propagator = self.instrumentation.propagator_for(destination);
+                    headers.retain(|name, _| !owns(&*propagator, name));
                 }
                 self.instrumentation.inject(destination, cx, headers);
             }
@@ -73,7 +73,8 @@ impl Sink for MemorySink {
     }
 
     async fn enqueue(&self, mut message: Message, parent: &Context) -> Result<Confirm> {
-        let existing = self.instrumentation.propagator().extract(&message.headers);
+        let propagator = self.instrumentation.propagator_for(&self.queue.destination);
+        let existing = propagator.extract(&message.headers);
         let outgoing = Instrumentation::outgoing(&existing.context, parent);
         let users = matches!(outgoing, Outgoing::Users(_));
         let link = [MessageLink::new(&existing.context)];

@@ -185,7 +185,8 @@ impl<K: Sink> Relay<K> {
         }
         let mut message = Message::clone(incoming);
         // They are of the message in hand, whether or not the sink knows of that.
-        hop::strip(&mut message.headers, rules.instrumentation.propagator());
+        let propagator = rules.instrumentation.propagator_for(incoming.destination());
+        hop::strip(&mut message.headers, &*propagator);
         message.headers.set(HOPS, hop.to_string());
         if let Some(edit) = &self.edit {
             edit(&mut message)?;

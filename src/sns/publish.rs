@@ -10,14 +10,13 @@ use opentelemetry::propagation::TextMapPropagator;
 use tracehop_propagation::xray_header;
 
 use crate::aws::{BatchAnswer, Sender, Sending, SendingBatch, outcome, request_id};
-use crate::telemetry::Instrumentation;
 
 /// Starts a publish; also the X-Ray header that its request is to have, if it is to have one.
 pub(super) fn start(sender: &Sender<'_>, input: &mut PublishInput) -> (Sending, Option<String>) {
     let body_size = input.message().map_or(0, str::len);
     let sending = sender.send(input, body_size);
     let carries = input.phone_number.is_none() && !is_json(input.message_structure());
-    let header = carries.then(|| trace_header(sender.instrumentation, &sending.carried));
+    let header = carries.then(|| trace_header(sender, &sending.carried));
     (sending, header.flatten())
 }
 
@@ -37,7 +36,7 @@ pub(super) fn start_batch(
     let carries = entries
         .iter()
         .any(|entry| !is_json(entry.message_structure()));
-    let header = carries.then(|| trace_header(sender.instrumentation, &sending.context()));
+    let header = carries.then(|| trace_header(sender, &sending.context()));
     (sending, header.flatten())
 }
 
@@ -59,9 +58,10 @@ pub(super) fn end_batch(sending: SendingBatch, context: &FinalizerInterceptorCon
 }
 
 /// `X-Amzn-Trace-Id` takes the place of SQS's `AWSTraceHeader`, and is left out when that is.
-fn trace_header(instrumentation: &Instrumentation, carried: &Context) -> Option<String> {
-    let propagates = instrumentation.propagator().fields().next().is_some();
-    (propagates && instrumentation.aws_trace_header())
+fn trace_header(sender: &Sender<'_>, carried: &Context) -> Option<String> {
+    let propagator = sender.instrumentation.propagator_for(sender.destination);
+    let propagates = propagator.fields().next().is_some();
+    (propagates && sender.instrumentation.aws_trace_header())
         .then(|| xray_header(carried))
         .flatten()
 }

@@ -87,11 +87,13 @@ impl TraceInterceptor {
 
     fn start(&self, input: &mut Input, current: &Context) -> Option<Call> {
         if let Some(input) = input.downcast_mut::<ReceiveMessageInput>() {
-            receive::ask(&self.instrumentation, input);
-            return self.instrumentation.records().then(|| {
-                let destination = self.destination(input.queue_url());
-                Call::Receive(Receiving::start(destination, current.clone()))
-            });
+            let destination = self.destination(input.queue_url());
+            receive::ask(&self.instrumentation, &destination, input);
+            let receiving = || Receiving::start(destination, current.clone());
+            return self
+                .instrumentation
+                .records()
+                .then(|| Call::Receive(receiving()));
         }
         if !self.instrumentation.concerns(current) {
             return None;

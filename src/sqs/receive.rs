@@ -53,10 +53,11 @@ impl Receiving {
     ) {
         let answer = outcome::<ReceiveMessageOutput, ReceiveMessageError>(context);
         let messages = answer.as_ref().map_or(&[][..], |output| output.messages());
+        let propagator = instrumentation.propagator_for(&self.destination);
         let creations: Vec<Context> = messages
             .iter()
             .map(|message| {
-                let extracted = extract(instrumentation.propagator(), message);
+                let extracted = extract(&propagator, message);
                 instrumentation.extracted(&self.destination, extracted)
             })
             .collect();
@@ -84,8 +85,12 @@ impl Receiving {
 }
 
 /// Asks for the attributes that carry context, and for those that are recorded if anything is.
-pub(super) fn ask(instrumentation: &Instrumentation, input: &mut ReceiveMessageInput) {
-    let propagator = instrumentation.propagator();
+pub(super) fn ask(
+    instrumentation: &Instrumentation,
+    destination: &Arc<Destination>,
+    input: &mut ReceiveMessageInput,
+) {
+    let propagator = instrumentation.propagator_for(destination);
     let recorded = instrumentation.records().then_some(PREVIOUS);
     ask_for_message_attributes(input, propagator.fields().chain(recorded));
     ask_for_system_attributes(input, &CONTEXT_NAMES);

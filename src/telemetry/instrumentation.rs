@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -84,16 +85,28 @@ impl Instrumentation {
                 || !current.baggage().is_empty())
     }
 
-    /// What reads and writes context.
+    /// What reads and writes context, where a destination has no formats of its own.
     pub fn propagator(&self) -> &Propagator {
         &self.resolved().propagator
+    }
+
+    /// What reads and writes the context of messages from and to `destination`.
+    pub fn propagator_for(&self, destination: &Arc<Destination>) -> Cow<'_, Propagator> {
+        let own = self.0.options.formats.as_ref().and_then(|_| {
+            let prepared = self.0.destinations.get(destination, &self.0.options);
+            prepared.formats.clone()
+        });
+        own.map_or_else(|| Cow::Borrowed(self.propagator()), Cow::Owned)
     }
 
     /// Reads the context that a message from `destination` carries, and counts what was found.
     /// The answer holds the remote span context, the baggage and their hints, and nothing of what
     /// is current.
     pub fn extract(&self, destination: &Arc<Destination>, carrier: &dyn Extractor) -> Context {
-        self.extracted(destination, self.propagator().extract(carrier))
+        self.extracted(
+            destination,
+            self.propagator_for(destination).extract(carrier),
+        )
     }
 
     /// Counts what a carrier has extracted, and answers the context.
@@ -128,7 +141,7 @@ impl Instrumentation {
         if cx.is_telemetry_suppressed() {
             return;
         }
-        let dropped = self.propagator().inject(cx, carrier);
+        let dropped = self.propagator_for(destination).inject(cx, carrier);
         self.injected(destination, cx, [], dropped);
     }
 

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use opentelemetry::Context;
 use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::TraceContextExt;
@@ -7,6 +9,7 @@ use super::facts::MessageLink;
 use super::instrumentation::Instrumentation;
 use super::lineage::FreshLineage;
 use super::send::Outgoing;
+use crate::contract::Destination;
 
 /// What stands on an outgoing message, and what becomes of it.
 #[derive(Debug)]
@@ -45,9 +48,14 @@ impl Marked {
 }
 
 impl Instrumentation {
-    /// Looks at what stands on an outgoing message.
-    pub fn marked(&self, message: &dyn Extractor, current: &Context) -> Marked {
-        let existing = self.propagator().extract(message).context;
+    /// Looks at what stands on a message that goes to `destination`.
+    pub fn marked(
+        &self,
+        destination: &Arc<Destination>,
+        message: &dyn Extractor,
+        current: &Context,
+    ) -> Marked {
+        let existing = self.propagator_for(destination).extract(message).context;
         Marked {
             outgoing: Self::outgoing(&existing, current),
             existing,

@@ -27,6 +27,7 @@ pub enum Correlation {
 
 type Tracers = Arc<dyn Fn(InstrumentationScope) -> BoxedTracer + Send + Sync>;
 type Filter = Arc<dyn Fn(&Destination) -> bool + Send + Sync>;
+type Formats = Arc<dyn Fn(&Destination) -> Option<Composite> + Send + Sync>;
 type Template = Arc<dyn Fn(&Destination) -> Option<String> + Send + Sync>;
 
 /// The options, with their defaults.
@@ -38,6 +39,7 @@ type Template = Arc<dyn Fn(&Destination) -> Option<String> + Send + Sync>;
 pub(super) struct Options {
     pub(super) correlation: Correlation,
     pub(super) propagator: Option<Propagator>,
+    pub(super) formats: Option<Formats>,
     pub(super) filter: Filter,
     pub(super) create_spans: bool,
     /// `None`: for clients, not for workers.
@@ -59,6 +61,7 @@ impl Default for Options {
         Self {
             correlation: Correlation::default(),
             propagator: None,
+            formats: None,
             filter: Arc::new(|_| true),
             create_spans: true,
             receive_spans: None,
@@ -117,6 +120,30 @@ impl InstrumentationBuilder {
             Some(composite) => Propagator::ours(composite),
             None => Propagator::given(propagator),
         });
+        self
+    }
+
+    /// The formats of some destinations, and their baggage policies: what `formats` answers is
+    /// written to and read from messages of that destination, and for `None` it is the propagator.
+    /// Default: the propagator for all. Asked once a destination.
+    ///
+    /// ```
+    /// use tracehop::telemetry::Instrumentation;
+    /// use tracehop_propagation::{BaggagePolicy, Composite, Datadog};
+    ///
+    /// let instrumentation = Instrumentation::builder()
+    ///     .destination_formats(|destination| match &*destination.name {
+    ///         "billing" => Some(Composite::none().with(Datadog)),
+    ///         "partners" => Some(Composite::default().send_baggage(BaggagePolicy::nothing())),
+    ///         _ => None,
+    ///     })
+    ///     .build();
+    /// ```
+    pub fn destination_formats(
+        mut self,
+        formats: impl Fn(&Destination) -> Option<Composite> + Send + Sync + 'static,
+    ) -> Self {
+        self.options.formats = Some(Arc::new(formats));
         self
     }
 

@@ -5,6 +5,7 @@ use opentelemetry::KeyValue;
 use super::guarded;
 use super::names::{self, Op};
 use super::options::Options;
+use super::propagator::Propagator;
 use crate::contract::{Destination, System};
 
 /// What spans and metrics say of one destination, built once.
@@ -16,6 +17,8 @@ pub(super) struct Prepared {
     pub(super) enabled: bool,
     /// System and destination, for the metrics that have no operation.
     pub(super) metric: Vec<KeyValue>,
+    /// Its own formats, if it has some.
+    pub(super) formats: Option<Propagator>,
     template: Option<Arc<str>>,
     operations: [OnceLock<Operation>; Op::COUNT],
 }
@@ -35,10 +38,13 @@ impl Prepared {
     fn new(destination: &Arc<Destination>, options: &Options) -> Self {
         let template = guarded(|| (options.template)(destination)).flatten();
         let template = template.or_else(|| destination.template.clone());
+        let formats = options.formats.as_ref();
+        let formats = formats.and_then(|formats| guarded(|| formats(destination)).flatten());
         let mut prepared = Self {
             destination: Arc::clone(destination),
             enabled: guarded(|| (options.filter)(destination)).unwrap_or_default(),
             metric: Vec::new(),
+            formats: formats.map(Propagator::ours),
             template: template.map(Arc::from),
             operations: [const { OnceLock::new() }; Op::COUNT],
         };

@@ -11,6 +11,7 @@ mod batch;
 mod bystanders;
 mod existing_context;
 mod failures;
+mod formats;
 mod lambda;
 mod limits;
 mod localstack;

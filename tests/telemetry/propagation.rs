@@ -1,12 +1,15 @@
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, KeyValue, baggage::BaggageExt};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracehop::contract::{Destination, System};
 use tracehop::telemetry::{LinkType, MessageFacts, ProcessStart, Scope};
 use tracehop::testing::Recorder;
-use tracehop_propagation::{BaggageDropped, Composite};
+use tracehop_propagation::{B3, BaggageDropped, Composite};
 
 use super::{created, orders, remote};
 
@@ -61,6 +64,36 @@ fn extraction_counts_what_it_found() {
         recorder.metric("tracehop.baggage.dropped")[0].unit,
         "{member}"
     );
+}
+
+#[test]
+fn the_formats_of_a_destination_are_asked_for_once_and_may_panic() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let recorder = Recorder::new();
+    let instrumentation = recorder
+        .builder()
+        .destination_formats(move |destination| {
+            count.fetch_add(1, Ordering::Relaxed);
+            assert_ne!(destination.name, "orders", "a bug of the user's");
+            Some(Composite::none().with(B3))
+        })
+        .build();
+    let other = Arc::new(Destination::new(System::AwsSqs, "other"));
+    for _ in 0..3 {
+        let mut fields = HashMap::new();
+        instrumentation.inject(&other, &created(7), &mut fields);
+        assert_eq!(fields.into_keys().collect::<Vec<_>>(), ["b3"]);
+        let mut fields = HashMap::new();
+        instrumentation.inject(&orders(), &created(7), &mut fields);
+        assert!(fields.contains_key("traceparent"), "{fields:?}");
+    }
+    let kept = orders();
+    let asked_before = asked.load(Ordering::Relaxed);
+    for _ in 0..3 {
+        instrumentation.extract(&kept, &carrier(&[]));
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), asked_before + 1);
 }
 
 #[test]

@@ -80,8 +80,8 @@ impl Encoder {
             current: parent,
         };
         let span = sender.send(&mut properties, payload.len());
-        let propagator = self.instrumentation.propagator();
-        let measure = HeaderInjector::new(propagator, &mut properties, Budget::default());
+        let propagator = self.instrumentation.propagator_for(&destination);
+        let measure = HeaderInjector::new(&*propagator, &mut properties, Budget::default());
         Ok(Pending {
             frame_bytes: measure.finish().frame_bytes,
             letter: Letter {

@@ -90,13 +90,13 @@ impl Encoder {
     /// Takes off propagation fields that will be written anew, as far as they fit, and then of the
     /// lineage headers what finds no room: they are none of the user's headers.
     fn make_room(&self, message: &mut Message, parent: &Context) {
-        let propagator = self.instrumentation.propagator();
+        let propagator = self.instrumentation.propagator_for(&self.destination);
         let existing = propagator.extract(&message.headers).context;
         if !matches!(
             Instrumentation::outgoing(&existing, parent),
             Outgoing::Users(_)
         ) {
-            message.headers.retain(|name, _| !owns(propagator, name));
+            message.headers.retain(|name, _| !owns(&*propagator, name));
         }
         let most = MOST_HEADERS - usize::from(entry::adds_header(message, self.rules));
         for name in LINEAGE.into_iter().rev() {
