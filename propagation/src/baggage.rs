@@ -9,6 +9,7 @@ use opentelemetry::{Context, baggage::BaggageExt, propagation::Extractor};
 use crate::{Extraction, Format, Injection, format::impl_text_map_propagator};
 pub use dropped::BaggageDropped;
 pub(crate) use intake::Intake;
+pub(crate) use member::is_token;
 pub use policy::BaggagePolicy;
 pub(crate) use policy::LIMITS_ALONE;
 

@@ -5,6 +5,25 @@ use opentelemetry::{
     trace::{SpanContext, SpanId, TraceContextExt, TraceId},
 };
 
+use crate::{ReceivedBaggage, XRayLineage};
+
+/// `cx` with what a message brought beside its span context and its baggage: the hints, and the
+/// forms in which parts of it go on unchanged. For those who put a message's baggage into a context
+/// of their own; `of` is what was extracted.
+#[must_use]
+pub fn with_hints(cx: &Context, of: &Context) -> Context {
+    fn copy<T: Clone + Send + Sync + 'static>(cx: Context, of: &Context) -> Context {
+        match of.get::<T>() {
+            Some(value) => cx.with_value(value.clone()),
+            None => cx,
+        }
+    }
+    let cx = copy::<ReceivedBaggage>(cx.clone(), of);
+    let cx = copy::<XRayLineage>(cx, of);
+    let cx = copy::<Deferred>(cx, of);
+    copy::<DebugFlag>(cx, of)
+}
+
 /// Says that the sender left the sampling decision to the receiver (X-Ray `Sampled=?` or none; no
 /// decision in B3, Datadog, Cloud Trace and Sentry).
 ///

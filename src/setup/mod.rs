@@ -21,6 +21,8 @@
 //! With an `https` endpoint, the system's root certificates are trusted, or those that
 //! `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
 
+mod baggage;
+mod builder;
 mod exporter;
 mod https;
 mod queue;
@@ -40,6 +42,8 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracehop_propagation::Composite;
 
+pub use self::baggage::BaggageAttributes;
+pub use self::builder::{Builder, builder};
 use self::exporter::Exporter;
 use self::queue::{CountedQueue, Tally};
 use self::runtime::Runtime;
@@ -76,6 +80,10 @@ pub enum SetupError {
 /// certificates for an `https` endpoint, or no thread can be started. Names that are not known are warned of and ignored, as the specification has it. An
 /// endpoint that does not answer is no error.
 pub fn init() -> Result<Pipeline, SetupError> {
+    builder().init()
+}
+
+fn start(options: Builder) -> Result<Pipeline, SetupError> {
     Propagator::install(Composite::from_env());
     let mut pipeline = Pipeline::default();
     if variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
@@ -111,6 +119,7 @@ pub fn init() -> Result<Pipeline, SetupError> {
         let exporter = Exporter::new(exporter, &runtime, &pipeline.tally);
         let tracers = SdkTracerProvider::builder()
             .with_sampler(sampler::from_env())
+            .with_span_processor(options.baggage)
             .with_span_processor(CountedQueue::new(exporter, &pipeline.tally))
             .build();
         pipeline.tracers = Some(tracers);

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use opentelemetry::Context;
 use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
-use tracehop_propagation::{Deferred, ReceivedBaggage, XRayLineage};
+use tracehop_propagation::with_hints;
 
 use super::facts::{MessageFacts, MessageLink, OperationError, saturating};
 use super::instrumentation::Instrumentation;
@@ -269,7 +269,10 @@ impl Place {
             }
         };
         let (parent, ambient) = match (correlation, scope) {
-            (Correlation::Link, Scope::Worker | Scope::Caller(_)) => (Context::new(), local),
+            // No span, but what processors and samplers may look at.
+            (Correlation::Link, Scope::Worker | Scope::Caller(_)) => {
+                (with_message(&Context::new(), creation), local)
+            }
             (Correlation::ParentAndLink, _) | (_, Scope::Batch(_)) => (onto.clone(), None),
         };
         Self {
@@ -287,15 +290,5 @@ fn with_message(current: &Context, creation: &Context) -> Context {
         .iter()
         .map(|(key, member)| (key.clone(), member.clone()))
         .collect();
-    let mut cx = current.with_baggage(baggage);
-    if let Some(received) = creation.get::<ReceivedBaggage>() {
-        cx = cx.with_value(received.clone());
-    }
-    if let Some(lineage) = creation.get::<XRayLineage>() {
-        cx = cx.with_value(lineage.clone());
-    }
-    if let Some(deferred) = creation.get::<Deferred>() {
-        cx = cx.with_value(*deferred);
-    }
-    cx
+    with_hints(&current.with_baggage(baggage), creation)
 }

@@ -174,3 +174,35 @@ fn without_an_sdk_or_on_a_filtered_destination_the_messages_context_is_current()
     }
     assert!(recorder.spans().is_empty());
 }
+
+#[cfg(feature = "setup")]
+#[test]
+fn a_processor_sees_the_messages_baggage_in_either_mode() {
+    use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+    use tracehop::setup::BaggageAttributes;
+    use tracehop::telemetry::Instrumentation;
+
+    for correlation in [Correlation::ParentAndLink, Correlation::Link] {
+        let exporter = InMemorySpanExporter::default();
+        let provider = SdkTracerProvider::builder()
+            .with_span_processor(BaggageAttributes::new(["tenant"]))
+            .with_simple_exporter(exporter.clone())
+            .build();
+        let builder = Instrumentation::builder().tracer_provider(provider.clone());
+        let instrumentation = builder.correlation(correlation).build();
+        let message = created(7).with_baggage([KeyValue::new("tenant", "acme")]);
+        let process = instrumentation.process(&start(&orders(), &message, Scope::Worker));
+        let tracer = opentelemetry::trace::TracerProvider::tracer(&provider, "the handler's");
+        drop(tracer.start_with_context("in the handler", process.context()));
+        process.end(&Processed::default());
+        let spans = exporter.get_finished_spans().unwrap();
+        assert_eq!(spans.len(), 2);
+        for span in spans {
+            assert_eq!(
+                attribute(&span, "tenant").as_deref(),
+                Some("acme"),
+                "{span:?}"
+            );
+        }
+    }
+}

@@ -101,11 +101,17 @@ fn position(text: &str, byte: u8) -> Option<usize> {
     text.bytes().position(|other| other == byte)
 }
 
-pub(super) fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| CLASSES[usize::from(byte)] & TOKEN != 0)
+/// A `token` of RFC 7230, section 3.2.6.
+pub(crate) const fn is_token(text: &str) -> bool {
+    let mut bytes = text.as_bytes();
+    let is_something = !bytes.is_empty();
+    while let [byte, rest @ ..] = bytes {
+        if CLASSES[*byte as usize] & TOKEN == 0 {
+            return false;
+        }
+        bytes = rest;
+    }
+    is_something
 }
 
 fn is_baggage_octets(text: &str) -> bool {

@@ -5,6 +5,7 @@ mod any_input;
 mod baggage;
 mod baggage_written;
 mod composite;
+mod members;
 mod policy;
 mod sampling;
 mod trace_context;
