@@ -197,9 +197,7 @@ fn whatever_is_settled_in_whatever_order_reaches_the_broker_as_it_was_meant() {
             sets.1.sort_unstable();
             assert_eq!(sets.0, sets.1, "seed {seed}");
         }
-        assert!(channel.unsettled.iter().eq({
-            in_hand.sort_unstable();
-            &in_hand
-        }));
+        in_hand.sort_unstable();
+        assert!(channel.unsettled.iter().eq(&in_hand));
     }
 }
