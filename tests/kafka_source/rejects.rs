@@ -97,8 +97,6 @@ async fn a_dead_letter_tells_topic_partition_offset_attempts_and_error() {
     assert_eq!(letter.id(), Some(id.as_str()));
 }
 
-type Header<'a> = (&'a [u8], Option<&'a [u8]>);
-
 /// None of these ends a consumer, or is lost.
 #[tokio::test]
 async fn poison_records_are_processed() {
