@@ -18,7 +18,7 @@ const MAX_LINEAGE: usize = 256;
 ///
 /// Writes `Root`, `Parent`, `Sampled` and a kept `Lineage`, nothing else; tracestate never enters
 /// it. A header without `Parent` is no parent. `Sampled` is bit 0x01 of the flags and touches no
-/// other; `?` or none gives an unsampled parent and the hint [`Deferred`], and is written back as
+/// other; `?` or none gives an unsampled parent and the hint [`Deferred`](crate::Deferred), and is written back as
 /// `?` by whoever only passes it on.
 ///
 /// Source: AWS X-Ray developer guide, "Tracing header".
