@@ -145,6 +145,20 @@ impl Composite {
         found.into_extracted(cx)
     }
 
+    /// Extracts the parent alone, on an empty context: the formats that stand behind the one that
+    /// yields it are not read, nor is the baggage in them. For what looks at a message, and hands
+    /// nothing of it on.
+    pub fn extract_parent(&self, carrier: &dyn Extractor) -> Context {
+        let mut found = Extraction::new(&self.received);
+        for format in &self.formats {
+            format.extract(carrier, &mut found);
+            if found.has_parent() {
+                break;
+            }
+        }
+        found.into_extracted(&Context::new()).context
+    }
+
     fn with_arc(mut self, format: Arc<dyn Format>) -> Self {
         if self.names().any(|name| name == format.name()) {
             return self;

@@ -89,6 +89,10 @@ impl<'a> Extraction<'a> {
         &mut self.baggage
     }
 
+    pub(crate) fn has_parent(&self) -> bool {
+        self.parent.is_some()
+    }
+
     pub(crate) fn lineage(&mut self, lineage: XRayLineage) {
         self.lineage = Some(lineage);
     }

@@ -33,7 +33,7 @@ impl KafkaCluster {
         let started = Started::now();
         let destination = self.topic(message.topic());
         let carrier = HeaderExtractor::from(message);
-        let creation = telemetry.extract(&destination, &carrier);
+        let creation = telemetry.creation(&destination, &carrier);
         telemetry.malformed_keys(&destination, || carrier.malformed_keys() > 0);
         let link = MessageLink {
             creation: &creation,
@@ -110,8 +110,7 @@ impl KafkaCluster {
         }
         let carrier = HeaderExtractor::from(message);
         let topic = self.topic(message.topic());
-        let propagator = self.telemetry().propagator_for(&topic);
-        let creation = propagator.extract(&carrier).context;
+        let creation = self.telemetry().propagator_for(&topic).extract_parent(&carrier);
         let facts = MessageFacts {
             partition: Some(message.partition()),
             offset: Some(message.offset()),

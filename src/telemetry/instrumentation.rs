@@ -109,6 +109,16 @@ impl Instrumentation {
         )
     }
 
+    /// Reads where a message from `destination` was created, for a span that links to it; what else
+    /// it carries is read only where that is counted.
+    pub fn creation(&self, destination: &Arc<Destination>, carrier: &dyn Extractor) -> Context {
+        if self.metrics().is_some() {
+            self.extract(destination, carrier)
+        } else {
+            self.propagator().extract_parent(carrier)
+        }
+    }
+
     /// Counts what a carrier has extracted, and answers the context.
     pub fn extracted(&self, destination: &Arc<Destination>, extracted: Extracted) -> Context {
         if let Some((metrics, prepared)) = self.counters(destination) {

@@ -55,7 +55,7 @@ impl Instrumentation {
         message: &dyn Extractor,
         current: &Context,
     ) -> Marked {
-        let existing = self.propagator_for(destination).extract(message).context;
+        let existing = self.propagator_for(destination).extract_parent(message);
         Marked {
             outgoing: Self::outgoing(&existing, current),
             existing,

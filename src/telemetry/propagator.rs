@@ -96,6 +96,15 @@ impl Propagator {
         }
     }
 
+    /// Reads of a carrier what says where it was created, into an empty context; baggage may be in
+    /// it or not.
+    pub fn extract_parent(&self, carrier: &dyn Extractor) -> Context {
+        match &self.0 {
+            Kind::Ours(composite) => composite.extract_parent(carrier),
+            Kind::Given(_) | Kind::Global(_) => self.extract(carrier).context,
+        }
+    }
+
     /// This crate's formats, where they are what is used.
     pub fn composite(&self) -> Option<&Composite> {
         match &self.0 {

@@ -46,6 +46,26 @@ fn reported(composite: &Composite, headers: &[(&str, &str)]) -> Extracted {
 }
 
 #[test]
+fn a_parent_alone_is_the_same_one_and_nothing_behind_it_is_read() {
+    let baggage = ("baggage", "tenant=acme");
+    for headers in [
+        &[W3C, AWS, baggage][..],
+        &[("traceparent", "nonsense"), AWS],
+        &[baggage],
+    ] {
+        for composite in [w3c_first(), xray_first()] {
+            let alone = composite.extract_parent(&Headers(headers));
+            assert_eq!(
+                parent(&alone),
+                parent(&reported(&composite, headers).context)
+            );
+        }
+    }
+    let alone = w3c_first().extract_parent(&Headers(&[W3C, baggage]));
+    assert!(alone.baggage().is_empty());
+}
+
+#[test]
 fn the_first_format_with_a_valid_parent_wins() {
     let by_w3c = reported(&w3c_first(), &[W3C, AWS]);
     assert_eq!(by_w3c.format, Some("tracecontext"));
