@@ -134,8 +134,7 @@ impl<'a> MessageFacts<'a> {
 
     /// The partition, which samplers see too.
     pub(super) fn partition(&self) -> Option<KeyValue> {
-        self.partition
-            .map(|partition| KeyValue::new(names::PARTITION_ID, partition.to_string()))
+        self.partition.map(names::partition)
     }
 }
 

@@ -4,8 +4,8 @@
 //! The conventions' names stand here and not in a dependency, because the crate that has them may
 //! rename them in a minor version. A test compares the two.
 
-use opentelemetry::InstrumentationScope;
 use opentelemetry::trace::SpanKind;
+use opentelemetry::{InstrumentationScope, KeyValue};
 
 use crate::contract::System;
 
@@ -84,6 +84,11 @@ pub(super) const SPANS_DROPPED: &str = "tracehop.setup.spans_dropped";
 
 /// Fallback of `error.type` (semantic conventions v1.44.0, general attributes).
 pub(super) const OTHER: &str = "_OTHER";
+
+/// The attribute that says a Kafka partition, which the conventions have as text.
+pub(super) fn partition(partition: i32) -> KeyValue {
+    KeyValue::new(PARTITION_ID, partition.to_string())
+}
 
 /// What a client asks of the broker besides sending and receiving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -107,6 +107,7 @@ impl Instrumentation {
                 facts: &start.facts,
                 batch_count: None,
                 started: None,
+                clock: None,
                 span: true,
             },
         );
@@ -143,6 +144,7 @@ impl Instrumentation {
                 facts: &MessageFacts::NONE,
                 batch_count: Some(messages.len()),
                 started: None,
+                clock: None,
                 span: true,
             },
         );

@@ -82,7 +82,8 @@ impl Instrumentation {
                 links: creation_links(self, receive.destination.system, linked),
                 facts: single.map_or(&MessageFacts::NONE, |message| &message.facts),
                 batch_count: receive.batch.then_some(receive.messages.len()),
-                started: Some(receive.started),
+                started: Some(receive.started.at()),
+                clock: Some(receive.started.clock()),
                 span: wanted && (!empty || options.empty_polls),
             },
         );
@@ -109,6 +110,7 @@ impl Instrumentation {
                 facts: &start.facts,
                 batch_count: start.batch_count,
                 started: None,
+                clock: None,
                 span: self.options().settle_spans,
             },
         );

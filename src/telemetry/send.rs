@@ -10,7 +10,6 @@ use super::links::creation_links;
 use super::names::{self, Op};
 use super::process::InHand;
 use super::span::{Live, Start};
-use super::started::Started;
 use crate::contract::Destination;
 
 /// What the context that already stands on an outgoing message is.
@@ -110,6 +109,7 @@ impl Instrumentation {
                 facts,
                 batch_count: None,
                 started: None,
+                clock: None,
                 span: true,
             },
         ))
@@ -122,7 +122,7 @@ impl Instrumentation {
         } else {
             Op::Send.kind()
         };
-        let started = Started::now();
+        let started = SystemTime::now();
         let live = Live::begin(
             self,
             Start {
@@ -135,6 +135,7 @@ impl Instrumentation {
                 facts: &start.facts,
                 batch_count: start.batch_count,
                 started: Some(started),
+                clock: None,
                 span: true,
             },
         );
@@ -184,7 +185,7 @@ impl CreateSpan {
 #[must_use = "dropping it ends the span as cancelled"]
 pub struct SendSpan {
     live: Live,
-    started: Started,
+    started: SystemTime,
 }
 
 impl SendSpan {
@@ -195,7 +196,7 @@ impl SendSpan {
 
     /// When it began, for [`CreateSpan::sending`].
     pub fn started(&self) -> SystemTime {
-        self.started.at()
+        self.started
     }
 
     /// Ends the span and records its metrics.

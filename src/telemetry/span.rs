@@ -13,7 +13,6 @@ use super::instrumentation::{Instrumentation, with};
 use super::links::MOST_LINKS;
 use super::names::{self, Op};
 use super::prepared::Prepared;
-use super::started::Started;
 use crate::contract::Destination;
 
 /// An operation in progress: its span, if it has one, and what its metrics need. It ends once, by
@@ -33,8 +32,9 @@ pub(super) struct Live {
 #[derive(Debug)]
 struct Pending {
     prepared: Arc<Prepared>,
-    started: Instant,
-    partition: Option<KeyValue>,
+    /// Where it is measured.
+    started: Option<Instant>,
+    partition: Option<i32>,
     messages: u64,
     ends_at: Option<SystemTime>,
 }
@@ -52,8 +52,9 @@ pub(super) struct Start<'a> {
     pub(super) facts: &'a MessageFacts<'a>,
     /// How many messages a batch call is about; `None` for single calls.
     pub(super) batch_count: Option<usize>,
-    /// Began earlier than now.
-    pub(super) started: Option<Started>,
+    /// When it began, where that is known: by the wall clock, and by the one that does not jump.
+    pub(super) started: Option<SystemTime>,
+    pub(super) clock: Option<Instant>,
     /// Whether there is a span, metrics aside.
     pub(super) span: bool,
 }
@@ -85,9 +86,10 @@ impl Live {
             live.has_span = true;
             live.context = start.onto.with_span(span);
         }
+        let measured = instrumentation.metrics().is_some();
         live.pending = Some(Pending {
-            started: start.started.map_or_else(Instant::now, Started::clock),
-            partition: start.facts.partition(),
+            started: measured.then(|| start.clock.unwrap_or_else(Instant::now)),
+            partition: start.facts.partition,
             messages: start.batch_count.map_or(1, |count| count as u64),
             prepared,
             ends_at: None,
@@ -117,18 +119,17 @@ impl Live {
         let Some(pending) = &mut self.pending else {
             return;
         };
-        let partition = facts.partition().filter(|_| pending.partition.is_none());
         if self.recording {
             let span = self.context.span();
             let body_size = self.instrumentation.options().body_size;
             facts.describe(pending.prepared.system(), body_size, |attribute| {
                 span.set_attribute(attribute);
             });
-            if let Some(partition) = &partition {
-                span.set_attribute(partition.clone());
+            if let (None, Some(partition)) = (pending.partition, facts.partition()) {
+                span.set_attribute(partition);
             }
         }
-        pending.partition = partition.or_else(|| pending.partition.take());
+        pending.partition = pending.partition.or(facts.partition);
     }
 
     /// How many messages metrics count. Default: those of the batch call, and 1 for a single call.
@@ -181,14 +182,17 @@ impl Live {
             ));
             span.set_status(Status::error(error.description().to_owned()));
         }
-        match pending.ends_at {
-            Some(at) => span.end_with_timestamp(at),
-            None => span.end(),
+        match (self.recording, pending.ends_at) {
+            // Nobody hears of its end.
+            (false, _) => {}
+            (true, Some(at)) => span.end_with_timestamp(at),
+            (true, None) => span.end(),
         }
     }
 
     fn measure(&self, pending: &Pending, error: Option<&OperationError<'_>>, failed: u64) {
-        let Some(metrics) = self.instrumentation.metrics() else {
+        let (Some(metrics), Some(started)) = (self.instrumentation.metrics(), pending.started)
+        else {
             return;
         };
         let duration = match (self.op, self.op.operation_type()) {
@@ -197,13 +201,9 @@ impl Live {
             _ => &metrics.operation_duration,
         };
         let prepared = &pending.prepared.operation(self.op).metric;
-        let extended = (pending.partition.is_some()).then(|| {
-            prepared
-                .iter()
-                .cloned()
-                .chain(pending.partition.clone())
-                .collect::<Vec<_>>()
-        });
+        let extended = pending
+            .partition
+            .map(|partition| with(prepared, [names::partition(partition)]));
         let fine = extended.as_deref().unwrap_or(prepared);
         let failure = error.map(|error| {
             let error_type = error.error_type().to_owned();
@@ -211,7 +211,7 @@ impl Live {
         });
         let attributes = failure.as_deref().unwrap_or(fine);
         let _current = self.has_span.then(|| self.context.clone().attach());
-        duration.record(pending.started.elapsed().as_secs_f64(), attributes);
+        duration.record(started.elapsed().as_secs_f64(), attributes);
         let all = pending.messages;
         match self.op {
             Op::Send => {
@@ -244,7 +244,7 @@ impl Live {
         let mut builder = SpanBuilder::from_name(operation.span_name.clone());
         builder.span_kind = Some(start.kind.clone());
         builder.attributes = Some(attributes);
-        builder.start_time = start.started.map(Started::at);
+        builder.start_time = start.started;
         builder.links = (!links.is_empty()).then_some(links);
         let mut span = tracer.build_with_context(builder, start.parent);
         if !span.span_context().is_valid() {
