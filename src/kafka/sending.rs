@@ -1,21 +1,19 @@
 use std::sync::Arc;
 
 use opentelemetry::Context;
-use opentelemetry::propagation::Extractor as _;
-use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry::propagation::Injector as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{OwnedHeaders, ToBytes};
 use rdkafka::producer::{BaseRecord, FutureRecord};
 use rdkafka::util::IntoOpaque;
 use tracehop_kafka::{HeaderExtractor, HeaderInjector, Injected, RawHeaders};
-use tracehop_propagation::{BaggageDropped, LINEAGE};
+use tracehop_propagation::BaggageDropped;
 
 use super::KafkaCluster;
 use super::failure::operation_error;
 use crate::contract::Destination;
 use crate::telemetry::{
-    FreshLineage, Instrumentation, MessageFacts, MessageLink, Outcome, Outgoing, SendSpan,
-    SendStart,
+    Instrumentation, Marked, MessageFacts, Outcome, SendSpan, SendStart, fresh_lineage,
 };
 
 /// A record that is about to be sent.
@@ -76,13 +74,11 @@ impl KafkaCluster {
         } = record;
         let destination = self.topic(topic);
         let carrier = HeaderExtractor::new(headers.as_ref().map(OwnedHeaders::as_borrowed));
-        let propagator = telemetry.propagator_for(&destination);
-        let existing = match headers {
-            Some(_) => propagator.extract(&carrier).context,
-            None => Context::new(),
+        let marked = match headers {
+            Some(_) => telemetry.marked(&destination, &carrier, current),
+            None => Marked::none(),
         };
-        let outgoing = Instrumentation::outgoing(&existing, current);
-        let users = matches!(outgoing, Outgoing::Users(_)).then(|| MessageLink::new(&existing));
+        let users = marked.users_link();
         let span = telemetry.send(&SendStart {
             destination: &destination,
             parent: current,
@@ -98,48 +94,27 @@ impl KafkaCluster {
                 ..MessageFacts::NONE
             },
         });
-        let lineage = fresh_lineage(current, &carrier);
-        let injected = match outgoing {
-            Outgoing::Users(users) => {
-                let carried = current.with_remote_span_context(users);
-                let injector = HeaderInjector::new(&*propagator, headers);
-                self.inject(&destination, &carried, injector.keep_present(), lineage)
-            }
-            Outgoing::Unmarked | Outgoing::Stale => {
-                let injector = HeaderInjector::new(&*propagator, headers);
-                self.inject(&destination, span.context(), injector, lineage)
-            }
-        };
+        let lineage: Vec<_> = fresh_lineage(&carrier, current).collect();
+        let carried = marked.carried(current, span.context());
+        let propagator = telemetry.propagator_for(&destination);
+        let mut injector = HeaderInjector::new(&*propagator, headers);
+        for (name, value) in lineage {
+            injector.set(name, value);
+        }
+        if marked.is_users() {
+            injector = injector.keep_present();
+        }
+        let baggage = propagator.inject(&carried, &mut injector);
+        let injected = injector.finish();
+        let dropped = injected.dropped.iter();
+        let dropped = dropped.map(|field| (field.as_str(), "invalid"));
+        telemetry.injected(&destination, &carried, dropped, baggage);
         Some(Sending {
             telemetry: telemetry.clone(),
             destination,
             span,
             injected: Some(injected),
         })
-    }
-
-    fn inject(
-        &self,
-        destination: &Arc<Destination>,
-        carried: &Context,
-        mut injector: HeaderInjector<'_>,
-        lineage: Vec<(&'static str, String)>,
-    ) -> Injected {
-        use opentelemetry::propagation::Injector as _;
-
-        for (name, value) in lineage {
-            injector.set(name, value);
-        }
-        let propagator = self.telemetry().propagator_for(destination);
-        let baggage = propagator.inject(carried, &mut injector);
-        let injected = injector.finish();
-        let dropped = injected
-            .dropped
-            .iter()
-            .map(|field| (field.as_str(), "invalid"));
-        self.telemetry()
-            .injected(destination, carried, dropped, baggage);
-        injected
     }
 }
 
@@ -208,13 +183,4 @@ impl Sending {
 /// librdkafka writes a partition that it has yet to choose as -1.
 fn known(partition: Option<i32>) -> Option<i32> {
     partition.filter(|partition| *partition >= 0)
-}
-
-/// The lineage that was written for this very record.
-fn fresh_lineage(current: &Context, carrier: &HeaderExtractor<'_>) -> Vec<(&'static str, String)> {
-    if current.get::<FreshLineage>().is_none() {
-        return Vec::new();
-    }
-    let values = LINEAGE.map(|name| Some((name, carrier.get(name)?.to_owned())));
-    values.into_iter().flatten().collect()
 }
