@@ -1,5 +1,6 @@
 //! The records of one partition, from its beginning.
 
+use std::any::Any;
 use std::convert::Infallible;
 
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
@@ -10,7 +11,12 @@ use tracehop::kafka::{KafkaCluster, TracedConsumer};
 use super::rounds::{MESSAGES, Mode, WARM_UP};
 use super::topic::config;
 
-pub(crate) async fn raw<S>(topic: &str, mode: Mode, start: impl FnOnce() -> S) -> S {
+/// Answers with the consumer: its threads' CPU time counts as long as they live.
+pub(crate) async fn raw<S>(
+    topic: &str,
+    mode: Mode,
+    start: impl FnOnce() -> S,
+) -> (S, Box<dyn Any>) {
     let consumer = consumer(topic);
     let take = async |count| {
         for _ in 0..count {
@@ -23,10 +29,14 @@ pub(crate) async fn raw<S>(topic: &str, mode: Mode, start: impl FnOnce() -> S) -
     take(WARM_UP).await;
     let started = start();
     take(MESSAGES).await;
-    started
+    (started, Box::new(consumer))
 }
 
-pub(crate) async fn traced<S>(topic: &str, mode: Mode, start: impl FnOnce() -> S) -> S {
+pub(crate) async fn traced<S>(
+    topic: &str,
+    mode: Mode,
+    start: impl FnOnce() -> S,
+) -> (S, Box<dyn Any>) {
     let consumer = TracedConsumer::new(consumer(topic), KafkaCluster::from_config(&config()));
     let take = async |count| {
         for _ in 0..count {
@@ -39,7 +49,7 @@ pub(crate) async fn traced<S>(topic: &str, mode: Mode, start: impl FnOnce() -> S
     take(WARM_UP).await;
     let started = start();
     take(MESSAGES).await;
-    started
+    (started, Box::new(consumer))
 }
 
 /// A slow consumer would wait up to a second at a time with librdkafka's default back-off.

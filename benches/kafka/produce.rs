@@ -1,5 +1,6 @@
 //! Records of 200 bytes, a thousand of them in flight.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::future::Future;
 
@@ -14,16 +15,19 @@ pub(crate) const KEY: &str = "order-7";
 
 type Record<'a> = FutureRecord<'a, str, [u8]>;
 
-pub(crate) async fn raw<S>(topic: &str, start: impl FnOnce() -> S) -> S {
+/// Answers with the producer: its threads' CPU time counts as long as they live.
+pub(crate) async fn raw<S>(topic: &str, start: impl FnOnce() -> S) -> (S, Box<dyn Any>) {
     let producer: FutureProducer = config().create().expect("a producer");
     let send = |record: Record<'_>| producer.send_result(record).map_err(|(error, _)| error);
-    produce(topic, |record| send(record).expect("room"), start).await
+    let started = produce(topic, |record| send(record).expect("room"), start).await;
+    (started, Box::new(producer))
 }
 
-pub(crate) async fn traced<S>(topic: &str, start: impl FnOnce() -> S) -> S {
+pub(crate) async fn traced<S>(topic: &str, start: impl FnOnce() -> S) -> (S, Box<dyn Any>) {
     let producer: TracedProducer = config().create().expect("a producer");
     let send = |record: Record<'_>| producer.send_result(record).map_err(|(error, _)| error);
-    produce(topic, |record| send(record).expect("room"), start).await
+    let started = produce(topic, |record| send(record).expect("room"), start).await;
+    (started, Box::new(producer))
 }
 
 async fn produce<S, D>(topic: &str, send: impl Fn(Record<'_>) -> D, start: impl FnOnce() -> S) -> S

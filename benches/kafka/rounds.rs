@@ -1,5 +1,6 @@
 //! The variants, in rounds.
 
+use std::any::Any;
 use std::time::Instant;
 
 use opentelemetry::baggage::BaggageExt;
@@ -91,8 +92,8 @@ pub(crate) fn measure(mode: Mode, variant: &str, topic: &str) {
     runtime.block_on(async {
         // Measured from when the warm-up is over until the last span is exported.
         let start = || (support::cpu_seconds(), Instant::now());
-        let (cpu, started) = match (mode, variant) {
-            (_, "SDK alone") => sdk::spans(mode, start),
+        let ((cpu, started), _client) = match (mode, variant) {
+            (_, "SDK alone") => (sdk::spans(mode, start), Box::new(()) as Box<dyn Any>),
             (Mode::Produce, "raw") => produce::raw(topic, start).await,
             (Mode::Produce, _) => produce::traced(topic, start).with_context(current).await,
             (_, "raw") => consume::raw(topic, mode, start).await,
