@@ -110,7 +110,10 @@ impl KafkaCluster {
         }
         let carrier = HeaderExtractor::from(message);
         let topic = self.topic(message.topic());
-        let creation = self.telemetry().propagator_for(&topic).extract_parent(&carrier);
+        let creation = self
+            .telemetry()
+            .propagator_for(&topic)
+            .extract_parent(&carrier);
         let facts = MessageFacts {
             partition: Some(message.partition()),
             offset: Some(message.offset()),
