@@ -4,7 +4,8 @@ use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::AMQPValue;
 
-use super::source::RETRIED;
+/// How many attempts a message had before it went to a retry queue.
+pub(super) const RETRIED: &str = "tracehop-retried";
 
 /// Which attempt a delivery from `queue` is, from 1, to somebody who keeps no count of his own: a
 /// classic queue only says that a message comes again.

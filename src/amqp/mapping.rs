@@ -5,7 +5,7 @@
 //! refused with the reason.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use lapin::BasicProperties;
@@ -160,7 +160,7 @@ fn read(amqp: &BasicProperties) -> Properties {
         message_id: text(amqp.message_id()),
         correlation_id: text(amqp.correlation_id()),
         reply_to: text(amqp.reply_to()),
-        timestamp: amqp.timestamp().and_then(time),
+        timestamp: amqp.timestamp().and_then(value::time),
         priority: *amqp.priority(),
         expiration: expiration
             .and_then(|text| text.as_str().parse().ok().map(Duration::from_millis)),
@@ -170,11 +170,6 @@ fn read(amqp: &BasicProperties) -> Properties {
 
 /// `delivery-mode` of messages that survive a restart of the broker.
 const PERSISTENT: u8 = 2;
-
-/// Nothing where it is beyond what the system's clock can tell.
-pub(super) fn time(seconds: u64) -> Option<SystemTime> {
-    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
-}
 
 fn short(what: &str, text: impl Into<String>) -> Result<ShortString> {
     let text = text.into();
@@ -193,6 +188,8 @@ fn refused(why: &str) -> Refused {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use lapin::types::{DecimalValue, FieldArray};
 
     use super::*;

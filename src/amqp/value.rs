@@ -1,14 +1,13 @@
 //! Header values in the types of AMQP 0-9-1, as RabbitMQ has them.
 
 use std::io::Cursor;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use lapin::types::generation::gen_value;
 use lapin::types::parsing::parse_value;
 use lapin::types::{AMQPType, AMQPValue, FieldArray};
 
-use super::mapping::time;
 use crate::contract::Value;
 
 /// The value on AMQP; else what is wrong with it. Text is a long string, integers have 64 bits,
@@ -81,6 +80,11 @@ pub(super) fn bytes(value: &Value) -> Option<Bytes> {
         Value::Bytes(bytes) => Some(bytes.clone()),
         _ => None,
     }
+}
+
+/// Nothing where it is beyond what the system's clock can tell.
+pub(super) fn time(seconds: u64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
 /// Whole seconds since 1970.

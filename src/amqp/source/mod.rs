@@ -5,6 +5,7 @@ mod builder;
 mod delivery;
 mod driver;
 mod ladder;
+mod place;
 mod retry;
 mod session;
 mod settle;
@@ -20,15 +21,15 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use builder::AmqpSourceBuilder;
-pub(crate) use retry::RETRIED;
 
 use self::builder::Settings;
 use self::delivery::Reader;
 use self::driver::{Driver, Line};
+use self::place::Place;
 use self::retry::RetryQueues;
 use self::session::Dialer;
 use self::shared::Shared;
-use self::state::{Held, Place, Rules, State};
+use self::state::{Held, Rules, State};
 use super::AmqpUrl;
 use super::destination::Destinations;
 use super::failure::{failure, timeout};

@@ -8,13 +8,12 @@ use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt as _;
 use tracehop_propagation::traceparent;
 
-use super::state::Place;
+use super::place::Place;
+use crate::amqp::attempt::RETRIED;
 use crate::amqp::mapping::to_amqp;
 use crate::contract::{Message, Value};
 use crate::telemetry::PREVIOUS;
 
-/// How many attempts a message had before it went to a retry queue.
-pub(crate) const RETRIED: &str = "tracehop-retried";
 /// Where it was published first. Its routing key then is the key of the message.
 const EXCHANGE: &str = "tracehop-exchange";
 

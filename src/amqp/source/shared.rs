@@ -3,7 +3,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::state::{Held, Place, State};
+use super::place::Place;
+use super::state::{Held, State};
 use crate::contract::{Result, Settled, Settlement};
 
 /// What a source, its driver and its receipts have in common.

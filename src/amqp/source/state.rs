@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::attempts::Attempts;
 use super::ladder::{Command, How, Ladder};
+use super::place::Place;
 use super::retry::{Copy, Retry};
 use crate::contract::{
     Delivery, Destination, Error, ErrorKind, LeaseKeeper, Settled, Settlement, later,
@@ -21,13 +22,6 @@ const LINGER: Duration = Duration::from_millis(5);
 
 /// Beyond so many deliveries that are held back, nothing new is taken until some of them are due.
 const MOST_HOLDS: usize = 10_000;
-
-/// Where a delivery stands: the number of the channel that brought it, and its tag there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) channel: u64,
-    pub(super) tag: u64,
-}
 
 /// A delivery in the buffer.
 #[derive(Debug)]
