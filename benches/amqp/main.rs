@@ -3,8 +3,8 @@
 //!
 //! `cargo bench --all-features --bench amqp -- publish|consume|worker|memory [ROUNDS]`, on the
 //! RabbitMQ at `TRACEHOP_AMQP_URL`. `publish` keeps a thousand confirms in flight; `consume` runs a
-//! handler in a process span and acknowledges each message: their spans go to an OTLP receiver in a
-//! process of its own, and none is dropped.
+//! handler in a process span, and acknowledges a hundred messages at a time: their spans go to an
+//! OTLP receiver in a process of its own, and none is dropped.
 
 #![expect(
     clippy::print_stdout,
