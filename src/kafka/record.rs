@@ -59,11 +59,7 @@ impl Record {
         let mut rest = self.bytes.clone();
         let key = part(&mut rest);
         let payload = part(&mut rest);
-        let mut headers = Headers::new();
-        for _ in 0..self.headers {
-            let name = part(&mut rest).unwrap_or_default();
-            headers.append(name, value(part(&mut rest)));
-        }
+        let headers = self.headers_in(rest);
         let mut properties = properties::read(&headers);
         properties.message_id.get_or_insert_with(|| {
             let (partition, offset) = (self.partition, self.offset);
@@ -80,6 +76,26 @@ impl Record {
             properties,
             dedup_id: None,
         }
+    }
+
+    /// The key alone.
+    pub(super) fn key(&self) -> Option<Bytes> {
+        part(&mut self.bytes.clone())
+    }
+
+    /// The headers alone.
+    pub(super) fn headers(&self) -> Headers {
+        let mut rest = self.bytes.clone();
+        let _body = (part(&mut rest), part(&mut rest));
+        self.headers_in(rest)
+    }
+
+    fn headers_in(&self, mut rest: Bytes) -> Headers {
+        let mut header = || {
+            let name = part(&mut rest).unwrap_or_default();
+            (name, value(part(&mut rest)))
+        };
+        (0..self.headers).map(|_| header()).collect()
     }
 
     pub(super) fn attributes(&self) -> Attributes {

@@ -60,13 +60,16 @@ pub struct SettleStart<'a> {
 }
 
 impl Instrumentation {
+    /// Whether a receive has a span, and so its messages links.
+    pub fn receive_spans(&self, puller: Puller) -> bool {
+        let wanted = self.options().receive_spans;
+        self.tracer().is_some() && wanted.unwrap_or(puller == Puller::Client)
+    }
+
     /// Records a receive that is over: its metrics, and its span with its true start. A receive
     /// that was cancelled is not recorded.
     pub fn received(&self, receive: &Receive<'_>, outcome: &Outcome<'_>) {
         let options = self.options();
-        let wanted = options
-            .receive_spans
-            .unwrap_or(receive.puller == Puller::Client);
         let empty = receive.messages.is_empty() && outcome.error.is_none();
         let single = receive.messages.first().filter(|_| !receive.batch);
         let bare = single.map(|message| MessageLink::new(message.creation));
@@ -84,7 +87,7 @@ impl Instrumentation {
                 batch_count: receive.batch.then_some(receive.messages.len()),
                 started: Some(receive.started.at()),
                 clock: Some(receive.started.clock()),
-                span: wanted && (!empty || options.empty_polls),
+                span: self.receive_spans(receive.puller) && (!empty || options.empty_polls),
             },
         );
         live.is_about(receive.messages.len());

@@ -156,10 +156,10 @@ impl Driver {
             };
             let started = Started::now();
             let reader = &self.shared.reader;
-            let fetched = fetcher.fetch(reader, &assignment, room.min(CHUNK));
+            let mut fetched = fetcher.fetch(reader, &assignment, room.min(CHUNK));
             if !fetched.is_empty() {
                 any = true;
-                reader.record(started, assignment.place.topic, &fetched);
+                reader.record(started, assignment.place.topic, &mut fetched);
                 let mut state = self.shared.lock();
                 state.arrived(fetched);
                 self.shared.announce(&state);

@@ -7,7 +7,7 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use tokio::time::Instant;
 
 use super::group::Group;
-use super::place::{Assignment, Held, Topic};
+use super::place::{Assignment, Ticket, Topic};
 use super::reader::Reader;
 use super::retries;
 
@@ -16,7 +16,7 @@ use super::retries;
 pub(super) struct Fetcher {
     queue: PartitionQueue<Group>,
     /// A record whose next attempt is not due, and since when it is.
-    early: Option<(Held, Instant)>,
+    early: Option<(Ticket, Instant)>,
 }
 
 impl Fetcher {
@@ -45,14 +45,14 @@ impl Fetcher {
         reader: &Reader,
         assignment: &Arc<Assignment>,
         max: usize,
-    ) -> Vec<Held> {
+    ) -> Vec<Ticket> {
         let mut fetched = Vec::new();
-        if let Some((held, due)) = self.early.take() {
+        if let Some((ticket, due)) = self.early.take() {
             if due > Instant::now() {
-                self.early = Some((held, due));
+                self.early = Some((ticket, due));
                 return fetched;
             }
-            fetched.push(held);
+            fetched.push(ticket);
         }
         while fetched.len() < max {
             let Some(polled) = self.queue.poll(Duration::ZERO) else {
@@ -60,16 +60,16 @@ impl Fetcher {
             };
             // An error is told through the group's callback.
             let Ok(message) = polled else { continue };
-            let held = reader.read(&message, assignment);
+            let ticket = reader.read(&message, assignment);
             let due = match assignment.place.topic {
                 Topic::Main => None,
-                Topic::Retries => retries::due(&held.delivery.message.headers),
+                Topic::Retries => retries::due(&ticket.record.headers()),
             };
             if let Some(due) = due {
-                self.early = Some((held, due));
+                self.early = Some((ticket, due));
                 break;
             }
-            fetched.push(held);
+            fetched.push(ticket);
         }
         fetched
     }

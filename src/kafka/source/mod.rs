@@ -26,7 +26,7 @@ use tokio::time::Instant;
 pub use builder::{GroupProtocol, KafkaSourceBuilder, LaneBy, StartAt};
 
 use self::builder::Settings;
-use self::place::{Held, Ticket};
+use self::place::Ticket;
 use self::reader::Reader;
 use self::retries::Retries;
 use self::shared::{Again, Shared};
@@ -120,12 +120,13 @@ impl KafkaSource {
 }
 
 impl KafkaReceipt {
-    fn hand_over(held: Held, shared: &Arc<Shared>) -> Delivery<Self> {
+    fn hand_over(mut ticket: Ticket, shared: &Arc<Shared>) -> Delivery<Self> {
+        let delivery = shared.reader.deliver(&mut ticket);
         let receipt = Self {
-            ticket: Some(held.ticket),
+            ticket: Some(ticket),
             shared: Arc::downgrade(shared),
         };
-        held.delivery.with_receipt(receipt).0
+        delivery.with_receipt(receipt).0
     }
 }
 
@@ -163,10 +164,9 @@ impl Source for KafkaSource {
 
     async fn receive(&self, max: usize) -> Result<Vec<Delivery<KafkaReceipt>>> {
         let shared = &self.running(Operation::Receive)?.shared;
-        let held = shared.receive(max).await?;
-        let deliveries = held.into_iter();
-        Ok(deliveries
-            .map(|held| KafkaReceipt::hand_over(held, shared))
+        let tickets = shared.receive(max).await?.into_iter();
+        Ok(tickets
+            .map(|ticket| KafkaReceipt::hand_over(ticket, shared))
             .collect())
     }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use opentelemetry::Context;
 
-use crate::contract::{Delivery, Lane, LeaseKeeper};
+use crate::contract::{Lane, LeaseKeeper};
 use crate::kafka::record::Record;
 
 /// One of the topics that a source reads.
@@ -32,20 +32,14 @@ pub(super) struct Assignment {
     pub(super) lane: Option<Lane>,
 }
 
-/// What settles a record, and makes another delivery of it.
-#[derive(Debug)]
+/// A record that is ours: what is handed over is made of it, as often as it takes, and it settles
+/// that.
+#[derive(Clone, Debug)]
 pub(super) struct Ticket {
     pub(super) assignment: Arc<Assignment>,
     pub(super) record: Record,
-    /// The creation context.
-    pub(super) context: Context,
+    /// The creation context, once that was extracted.
+    pub(super) context: Option<Context>,
     pub(super) lane: Option<Lane>,
     pub(super) attempt: u32,
-}
-
-/// A delivery that waits to be handed over.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) ticket: Ticket,
-    pub(super) delivery: Delivery<()>,
 }

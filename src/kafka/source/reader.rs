@@ -4,10 +4,10 @@ use opentelemetry::Context;
 use rdkafka::message::BorrowedMessage;
 
 use super::builder::LaneBy;
-use super::place::{Assignment, Held, Place, Ticket, Topic};
+use super::place::{Assignment, Place, Ticket, Topic};
 use super::retries;
 use super::state::Finished;
-use crate::contract::{Delivery, Destination, Lane, LeaseKeeper, Message};
+use crate::contract::{Delivery, Destination, Headers, Lane, LeaseKeeper};
 use crate::kafka::record::Record;
 use crate::telemetry::{
     ClientOperation, Instrumentation, MessageFacts, MessageLink, Outcome, Puller, Receive,
@@ -37,42 +37,39 @@ impl Reader {
         })
     }
 
-    /// A first delivery of a record that was just fetched.
-    pub(super) fn read(&self, message: &BorrowedMessage<'_>, assignment: &Arc<Assignment>) -> Held {
-        let destination = self.destination(assignment.place.topic);
+    /// A record that was just fetched. Nothing is made of it before it is handed over: the thread
+    /// that fetches is one, and those that handle are many.
+    pub(super) fn read(
+        &self,
+        message: &BorrowedMessage<'_>,
+        assignment: &Arc<Assignment>,
+    ) -> Ticket {
         let record = Record::copy(message);
-        let message = record.message(&destination.name);
-        let context = self.instrumentation.extract(destination, &message.headers);
-        self.instrumentation.malformed_keys(destination, || {
-            let mut names = message.headers.iter().map(|(name, _)| name);
-            names.any(|name| std::str::from_utf8(name).is_err())
-        });
-        let attempt = match assignment.place.topic {
-            Topic::Main => 1,
-            Topic::Retries => retries::attempt(&message.headers),
-        };
-        let ticket = Ticket {
-            lane: assignment.lane.clone().or_else(|| self.key(&message)),
+        Ticket {
+            lane: assignment.lane.clone().or_else(|| self.key(&record)),
+            attempt: match assignment.place.topic {
+                Topic::Main => 1,
+                Topic::Retries => retries::attempt(&record.headers()),
+            },
             assignment: Arc::clone(assignment),
             record,
-            context,
-            attempt,
-        };
-        held(ticket, message, destination)
+            context: None,
+        }
     }
 
-    /// Another delivery of a record.
-    pub(super) fn again(&self, ticket: &Ticket, attempt: u32) -> Held {
+    /// A delivery of a record; with the first one its context is extracted.
+    pub(super) fn deliver(&self, ticket: &mut Ticket) -> Delivery<()> {
         let destination = self.destination(ticket.assignment.place.topic);
         let message = ticket.record.message(&destination.name);
-        let ticket = Ticket {
-            assignment: Arc::clone(&ticket.assignment),
-            record: ticket.record.clone(),
-            context: ticket.context.clone(),
-            lane: ticket.lane.clone(),
-            attempt,
-        };
-        held(ticket, message, destination)
+        let extract = || self.extract(destination, &message.headers);
+        let context = ticket.context.get_or_insert_with(extract).clone();
+        let lease = ticket.assignment.keeper.lease();
+        let mut delivery = Delivery::new(message, Arc::clone(destination), lease, ());
+        delivery.context = context;
+        delivery.lane.clone_from(&ticket.lane);
+        delivery.attempt = ticket.attempt;
+        delivery.attributes = ticket.record.attributes();
+        delivery
     }
 
     /// The topic's own destination.
@@ -93,23 +90,28 @@ impl Reader {
     }
 
     /// Tells telemetry of records of one topic that were fetched together.
-    pub(super) fn record(&self, started: Started, topic: Topic, fetched: &[Held]) {
+    pub(super) fn record(&self, started: Started, topic: Topic, fetched: &mut [Ticket]) {
         if !self.instrumentation.records() {
             return;
         }
-        let links: Vec<MessageLink<'_>> = fetched
-            .iter()
-            .map(|held| MessageLink {
-                creation: &held.delivery.context,
-                facts: MessageFacts::of(&held.delivery.message, &held.delivery.attributes),
-            })
-            .collect();
+        let unknown = Context::new();
+        let deliveries: Vec<Delivery<()>>;
+        let messages: Vec<MessageLink<'_>> = if self.instrumentation.receive_spans(Puller::Source) {
+            deliveries = fetched.iter_mut().map(|one| self.deliver(one)).collect();
+            let links = deliveries.iter().map(|delivery| MessageLink {
+                creation: &delivery.context,
+                facts: MessageFacts::of(&delivery.message, &delivery.attributes),
+            });
+            links.collect()
+        } else {
+            vec![MessageLink::new(&unknown); fetched.len()]
+        };
         let receive = Receive {
             destination: self.destination(topic),
             puller: Puller::Source,
-            parent: &Context::new(),
+            parent: &unknown,
             started,
-            messages: &links,
+            messages: &messages,
             batch: true,
         };
         self.instrumentation.received(&receive, &Outcome::success());
@@ -149,19 +151,17 @@ impl Reader {
         )
     }
 
-    /// The lane of a message where keys are lanes; one without a key runs freely.
-    fn key(&self, message: &Message) -> Option<Lane> {
-        let key = message.key.clone().filter(|_| self.lanes == LaneBy::Key);
-        key.map(Lane::new)
+    fn extract(&self, destination: &Arc<Destination>, headers: &Headers) -> Context {
+        self.instrumentation.malformed_keys(destination, || {
+            let mut names = headers.iter().map(|(name, _)| name);
+            names.any(|name| std::str::from_utf8(name).is_err())
+        });
+        self.instrumentation.extract(destination, headers)
     }
-}
 
-fn held(ticket: Ticket, message: Message, destination: &Arc<Destination>) -> Held {
-    let lease = ticket.assignment.keeper.lease();
-    let mut delivery = Delivery::new(message, Arc::clone(destination), lease, ());
-    delivery.context = ticket.context.clone();
-    delivery.lane.clone_from(&ticket.lane);
-    delivery.attempt = ticket.attempt;
-    delivery.attributes = ticket.record.attributes();
-    Held { ticket, delivery }
+    /// The lane of a record where keys are lanes; one without a key runs freely.
+    fn key(&self, record: &Record) -> Option<Lane> {
+        let by_key = self.lanes == LaneBy::Key;
+        by_key.then(|| record.key()).flatten().map(Lane::new)
+    }
 }

@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::place::{Held, Ticket};
+use super::place::Ticket;
 use super::reader::Reader;
 use super::state::{Fate, State};
 use crate::contract::{Result, Settled};
@@ -60,7 +60,7 @@ impl Shared {
     }
 
     /// Takes up to `max` deliveries, waiting for the first; none from a source that is closed.
-    pub(super) async fn receive(&self, max: usize) -> Result<Vec<Held>> {
+    pub(super) async fn receive(&self, max: usize) -> Result<Vec<Ticket>> {
         loop {
             let mut arrived = std::pin::pin!(self.arrived.notified());
             arrived.as_mut().enable();
@@ -101,9 +101,8 @@ impl Shared {
     /// Lets a record come again.
     pub(super) fn again(&self, ticket: &Ticket, again: Again) -> Settled {
         let attempt = ticket.attempt.saturating_add(again.counts.into());
-        let held = self.reader.again(ticket, attempt);
-        let (held, delay) = (Box::new(held), again.delay);
-        self.settle(ticket, Fate::Again { held, delay })
+        let delay = again.delay;
+        self.settle(ticket, Fate::Again { attempt, delay })
     }
 
     /// Lets those come again whose time it is; says when that is of the next.

@@ -6,7 +6,7 @@ use opentelemetry::Context;
 use tokio::time::Instant;
 
 use super::offsets::Offsets;
-use super::place::{Assignment, Held, Place, Ticket};
+use super::place::{Assignment, Place, Ticket};
 use crate::contract::{Error, Lane, Lanes, Settled, later};
 
 /// How many bytes of records a source keeps ready, beyond one record a partition.
@@ -17,8 +17,8 @@ const MOST_BYTES: usize = 64 * 1024 * 1024;
 pub(super) enum Fate {
     /// It is finished.
     Done,
-    /// It comes again, made anew by whoever decides that.
-    Again { held: Box<Held>, delay: Duration },
+    /// It comes again, as that attempt.
+    Again { attempt: u32, delay: Duration },
     /// It stays unfinished, and its lane stops.
     Stopped { reason: String },
 }
@@ -26,7 +26,7 @@ pub(super) enum Fate {
 /// All that a source knows, and every decision that it takes, without any I/O.
 #[derive(Debug)]
 pub(super) struct State {
-    buffer: Lanes<Held>,
+    buffer: Lanes<Ticket>,
     /// How many records of a partition the buffer holds at most.
     prefetch: usize,
     bytes: usize,
@@ -78,7 +78,7 @@ impl Finished {
         self.count += 1;
         if self.first.len() < Self::MOST {
             let place = ticket.assignment.place;
-            let context = ticket.context.clone();
+            let context = ticket.context.clone().unwrap_or_default();
             self.first.push((place, ticket.record.offset, context));
         }
     }
@@ -86,13 +86,13 @@ impl Finished {
 
 #[derive(Debug, Default)]
 struct Back {
-    items: Vec<Held>,
+    items: Vec<Ticket>,
     until: Option<Instant>,
 }
 
 #[derive(Debug)]
 enum Timer {
-    Appear(Box<Held>),
+    Appear(Box<Ticket>),
     Resume(Lane),
 }
 
@@ -151,34 +151,34 @@ impl State {
     }
 
     /// Records came, all of one partition and in order.
-    pub(super) fn arrived(&mut self, records: Vec<Held>) {
+    pub(super) fn arrived(&mut self, records: Vec<Ticket>) {
         let Some(first) = records.first() else {
             return;
         };
-        let partition = self.partitions.get_mut(&first.ticket.assignment.place);
+        let partition = self.partitions.get_mut(&first.assignment.place);
         let Some(partition) = partition.filter(|partition| !partition.leaving) else {
             return;
         };
-        for held in records {
-            if partition.offsets.take(held.ticket.record.offset) {
+        for ticket in records {
+            if partition.offsets.take(ticket.record.offset) {
                 partition.buffered += 1;
-                self.bytes += held.ticket.record.size();
-                let lane = held.ticket.lane.clone();
-                self.buffer.push(lane.as_ref(), held);
+                self.bytes += ticket.record.size();
+                let lane = ticket.lane.clone();
+                self.buffer.push(lane.as_ref(), ticket);
             }
         }
     }
 
     /// Hands over up to `max` deliveries.
-    pub(super) fn take(&mut self, max: usize) -> Vec<Held> {
+    pub(super) fn take(&mut self, max: usize) -> Vec<Ticket> {
         if self.closing {
             return Vec::new();
         }
         let taken = self.buffer.take(max);
         let mut room = false;
-        for held in &taken {
-            self.bytes -= held.ticket.record.size();
-            if let Some(partition) = self.ours(&held.ticket.assignment) {
+        for ticket in &taken {
+            self.bytes -= ticket.record.size();
+            if let Some(partition) = self.ours(&ticket.assignment) {
                 partition.buffered -= 1;
                 partition.in_hand += 1;
                 room |= partition.starved;
@@ -208,7 +208,13 @@ impl State {
                 self.finished.note(ticket);
                 None
             }
-            Fate::Again { held, delay } => (!partition.leaving).then_some((held, delay)),
+            Fate::Again { attempt, delay } => (!partition.leaving).then(|| {
+                let ticket = Ticket {
+                    attempt,
+                    ..ticket.clone()
+                };
+                (ticket, delay)
+            }),
             Fate::Stopped { reason } => {
                 partition.stopped.push((lane.cloned(), reason));
                 if let Some(lane) = lane {
@@ -229,7 +235,7 @@ impl State {
                 return Some(entry.key().0);
             }
             match entry.remove() {
-                Timer::Appear(held) => self.wait(*held),
+                Timer::Appear(ticket) => self.wait(*ticket),
                 Timer::Resume(lane) => {
                     let mut stopped = self.partitions.values().flat_map(|one| &one.stopped);
                     if !stopped.any(|(stopped, _)| stopped.as_ref() == Some(&lane)) {
@@ -249,15 +255,15 @@ impl State {
                 partition.buffered = 0;
             }
         }
-        let gone = |held: &Held| places.contains(&held.ticket.assignment.place);
-        for held in self.buffer.extract(gone) {
-            self.bytes -= held.ticket.record.size();
+        let gone = |ticket: &Ticket| places.contains(&ticket.assignment.place);
+        for ticket in self.buffer.extract(gone) {
+            self.bytes -= ticket.record.size();
         }
         for back in self.back.values_mut() {
-            back.items.retain(|held| !gone(held));
+            back.items.retain(|ticket| !gone(ticket));
         }
         self.timers
-            .retain(|_, timer| !matches!(timer, Timer::Appear(held) if gone(held)));
+            .retain(|_, timer| !matches!(timer, Timer::Appear(ticket) if gone(ticket)));
     }
 
     /// How many deliveries of these partitions are in hand.
@@ -333,7 +339,7 @@ impl State {
     pub(super) fn close(&mut self) {
         self.closing = true;
         let places = self.places();
-        let gone = |held: &Held| places.contains(&held.ticket.assignment.place);
+        let gone = |ticket: &Ticket| places.contains(&ticket.assignment.place);
         drop(self.buffer.extract(gone));
         self.bytes = 0;
     }
@@ -392,25 +398,22 @@ impl State {
 
     /// One less of the lane is out. With the last one, what came back takes its old places, and
     /// the lane goes on when the longest delay asked for is over.
-    fn leave_lane(
-        &mut self,
-        lane: Option<&Lane>,
-        back: Option<(Box<Held>, Duration)>,
-        now: Instant,
-    ) {
+    fn leave_lane(&mut self, lane: Option<&Lane>, back: Option<(Ticket, Duration)>, now: Instant) {
         let until = back.as_ref().filter(|(_, delay)| !delay.is_zero());
         let until = until.map(|(_, delay)| later(now, *delay));
         let Some(lane) = lane else {
             match (back, until) {
-                (Some((held, _)), Some(until)) => self.after(until, Timer::Appear(held)),
-                (Some((held, _)), None) => self.wait(*held),
+                (Some((ticket, _)), Some(until)) => {
+                    self.after(until, Timer::Appear(Box::new(ticket)));
+                }
+                (Some((ticket, _)), None) => self.wait(ticket),
                 (None, _) => {}
             }
             return;
         };
-        if let Some((held, _)) = back {
+        if let Some((ticket, _)) = back {
             let back = self.back.entry(lane.clone()).or_default();
-            back.items.push(*held);
+            back.items.push(ticket);
             back.until = back.until.max(until);
         }
         let last = self.buffer.out(lane) <= 1;
@@ -426,17 +429,17 @@ impl State {
             self.after(until, Timer::Resume(lane.clone()));
         }
         back.items
-            .sort_unstable_by_key(|held| std::cmp::Reverse(held.ticket.record.offset));
-        for held in back.items {
-            self.count_in(&held.ticket);
-            self.buffer.put_back(lane, held);
+            .sort_unstable_by_key(|ticket| std::cmp::Reverse(ticket.record.offset));
+        for ticket in back.items {
+            self.count_in(&ticket);
+            self.buffer.put_back(lane, ticket);
         }
     }
 
-    fn wait(&mut self, held: Held) {
-        self.count_in(&held.ticket);
-        let lane = held.ticket.lane.clone();
-        self.buffer.push(lane.as_ref(), held);
+    fn wait(&mut self, ticket: Ticket) {
+        self.count_in(&ticket);
+        let lane = ticket.lane.clone();
+        self.buffer.push(lane.as_ref(), ticket);
     }
 
     fn count_in(&mut self, ticket: &Ticket) {

@@ -1,7 +1,5 @@
-use opentelemetry::Context;
-
 use super::*;
-use crate::contract::{Delivery, Destination, LeaseKeeper, Message, System};
+use crate::contract::LeaseKeeper;
 use crate::kafka::record::Record;
 use crate::kafka::source::place::Topic;
 
@@ -19,18 +17,14 @@ fn assignment(partition: i32, epoch: u64) -> Arc<Assignment> {
     })
 }
 
-fn held(assignment: &Arc<Assignment>, lane: Option<&'static str>, offset: i64) -> Held {
-    let ticket = Ticket {
+fn ticket(assignment: &Arc<Assignment>, lane: Option<&'static str>, offset: i64) -> Ticket {
+    Ticket {
         assignment: Arc::clone(assignment),
         record: Record::empty(assignment.place.partition, offset),
-        context: Context::new(),
+        context: None,
         lane: lane.map(Lane::new),
         attempt: 1,
-    };
-    let destination = Arc::new(Destination::new(System::Kafka, "orders"));
-    let lease = assignment.keeper.lease();
-    let delivery = Delivery::new(Message::default(), destination, lease, ());
-    Held { ticket, delivery }
+    }
 }
 
 /// A state in which records of these lanes have arrived, at the offsets from 0.
@@ -41,23 +35,18 @@ fn arrived(per_lane: usize, lanes: &[&'static str]) -> (State, Arc<Assignment>) 
     let records = lanes.iter().zip(0..);
     state.arrived(
         records
-            .map(|(lane, offset)| held(&partition, Some(lane), offset))
+            .map(|(lane, offset)| ticket(&partition, Some(lane), offset))
             .collect(),
     );
     (state, partition)
 }
 
-fn again(held: &Held, delay: Duration) -> Fate {
-    let lane = held.ticket.lane.as_ref().map(|_| "a");
-    let again = self::held(&held.ticket.assignment, lane, held.ticket.record.offset);
-    Fate::Again {
-        held: Box::new(again),
-        delay,
-    }
+const fn again(delay: Duration) -> Fate {
+    Fate::Again { attempt: 2, delay }
 }
 
-fn offsets(taken: &[Held]) -> Vec<i64> {
-    taken.iter().map(|held| held.ticket.record.offset).collect()
+fn offsets(taken: &[Ticket]) -> Vec<i64> {
+    taken.iter().map(|ticket| ticket.record.offset).collect()
 }
 
 #[test]
@@ -66,8 +55,8 @@ fn a_nacked_record_holds_its_lane_until_its_time_and_no_other() {
     let (mut state, partition) = arrived(1, &["a", "a", "b"]);
     let taken = state.take(9);
     assert_eq!(offsets(&taken), [0, 2]);
-    state.settle(&taken[0].ticket, again(&taken[0], SECOND), now);
-    state.settle(&taken[1].ticket, Fate::Done, now);
+    state.settle(&taken[0], again(SECOND), now);
+    state.settle(&taken[1], Fate::Done, now);
     assert!(state.take(9).is_empty());
     assert_eq!(state.advance(now), Some(now + SECOND));
     assert_eq!(state.advance(now + SECOND), None);
@@ -85,9 +74,9 @@ fn a_run_that_comes_again_comes_in_its_order_however_it_is_let_go() {
         for index in order {
             let fate = match index {
                 0 => Fate::Done,
-                _ => again(&taken[index], Duration::ZERO),
+                _ => again(Duration::ZERO),
             };
-            state.settle(&taken[index].ticket, fate, now);
+            state.settle(&taken[index], fate, now);
         }
         assert_eq!(offsets(&state.take(9)), [1, 2, 3]);
     }
@@ -99,10 +88,13 @@ fn a_record_in_no_lane_comes_again_after_its_time() {
     let mut state = State::new(1, 100);
     let partition = assignment(0, 1);
     state.assigned(Arc::clone(&partition));
-    state.arrived(vec![held(&partition, None, 0), held(&partition, None, 1)]);
+    state.arrived(vec![
+        ticket(&partition, None, 0),
+        ticket(&partition, None, 1),
+    ]);
     let taken = state.take(9);
-    state.settle(&taken[0].ticket, again(&taken[0], SECOND), now);
-    state.settle(&taken[1].ticket, Fate::Done, now);
+    state.settle(&taken[0], again(SECOND), now);
+    state.settle(&taken[1], Fate::Done, now);
     state.advance(now);
     assert!(state.take(9).is_empty());
     state.advance(now + SECOND);
@@ -110,7 +102,7 @@ fn a_record_in_no_lane_comes_again_after_its_time() {
 }
 
 #[test]
-fn of_apartition_that_is_to_go_nothing_more_is_handed_over() {
+fn of_a_partition_that_is_to_go_nothing_more_is_handed_over() {
     let now = Instant::now();
     let (mut state, partition) = arrived(1, &["a", "a", "b"]);
     let places = [partition.place];
@@ -119,9 +111,9 @@ fn of_apartition_that_is_to_go_nothing_more_is_handed_over() {
     assert_eq!(state.in_hand(&places), 1);
     assert!(state.take(9).is_empty());
     assert!(state.rooms().is_empty());
-    state.arrived(vec![held(&partition, Some("c"), 3)]);
+    state.arrived(vec![ticket(&partition, Some("c"), 3)]);
     assert!(state.take(9).is_empty());
-    let settled = state.settle(&taken[0].ticket, Fate::Done, now);
+    let settled = state.settle(&taken[0], Fate::Done, now);
     assert_eq!(settled, Settled::Recorded);
     assert!(state.stirs(), "the partition can go");
     assert_eq!(state.in_hand(&places), 0);
@@ -135,8 +127,8 @@ fn what_outlasts_the_drain_is_not_settled_any_more() {
     let taken = state.take(1);
     state.leave(&[partition.place]);
     state.expire(&[partition.place]);
-    assert!(taken[0].delivery.lease.is_lost());
-    let settled = state.settle(&taken[0].ticket, Fate::Done, now);
+    assert!(taken[0].assignment.keeper.is_lost());
+    let settled = state.settle(&taken[0], Fate::Done, now);
     assert_eq!(settled, Settled::LeaseLost);
     assert_eq!(state.uncommitted(None), [(partition.place, 0)]);
 }
@@ -147,12 +139,12 @@ fn a_receipt_of_an_earlier_assignment_settles_nothing_and_frees_its_lane() {
     let (mut state, partition) = arrived(1, &["a"]);
     let taken = state.take(1);
     state.unassigned(&[partition.place]);
-    assert!(taken[0].delivery.lease.is_lost());
+    assert!(taken[0].assignment.keeper.is_lost());
     let anew = assignment(0, 2);
     state.assigned(Arc::clone(&anew));
-    state.arrived(vec![held(&anew, Some("a"), 0)]);
+    state.arrived(vec![ticket(&anew, Some("a"), 0)]);
     assert!(state.take(9).is_empty(), "two of a lane at a time");
-    let settled = state.settle(&taken[0].ticket, Fate::Done, now);
+    let settled = state.settle(&taken[0], Fate::Done, now);
     assert_eq!(settled, Settled::LeaseLost);
     assert_eq!(state.uncommitted(None), [(anew.place, 0)]);
     assert_eq!(offsets(&state.take(9)), [0]);
@@ -165,8 +157,8 @@ fn a_stopped_lane_stays_stopped_until_itspartition_goes() {
     state.set_joined(true);
     let taken = state.take(9);
     let reason = "no such order".to_owned();
-    state.settle(&taken[0].ticket, Fate::Stopped { reason }, now);
-    state.settle(&taken[1].ticket, Fate::Done, now);
+    state.settle(&taken[0], Fate::Stopped { reason }, now);
+    state.settle(&taken[1], Fate::Done, now);
     assert_eq!(state.trouble(), Some("no such order"));
     assert!(state.take(9).is_empty());
     assert_eq!(state.uncommitted(None), [(partition.place, 0)]);
@@ -175,7 +167,7 @@ fn a_stopped_lane_stays_stopped_until_itspartition_goes() {
     assert_eq!(state.trouble(), None);
     let anew = assignment(0, 2);
     state.assigned(Arc::clone(&anew));
-    state.arrived(vec![held(&anew, Some("a"), 0)]);
+    state.arrived(vec![ticket(&anew, Some("a"), 0)]);
     assert_eq!(offsets(&state.take(9)), [0]);
 }
 
@@ -187,7 +179,7 @@ fn fetching_stops_at_the_limit_and_is_asked_for_again_when_half_of_it_is_gone() 
     assert_eq!(state.rooms()[0].1, 4);
     state.arrived(
         (0..4)
-            .map(|offset| held(&partition, None, offset))
+            .map(|offset| ticket(&partition, None, offset))
             .collect(),
     );
     assert!(state.rooms().is_empty());
@@ -205,7 +197,7 @@ fn a_closed_state_hands_nothing_over_and_commits_what_is_finished() {
     let taken = state.take(1);
     state.close();
     assert!(state.take(9).is_empty());
-    state.settle(&taken[0].ticket, Fate::Done, now);
+    state.settle(&taken[0], Fate::Done, now);
     assert_eq!(state.uncommitted(None), [(partition.place, 1)]);
 }
 
@@ -217,11 +209,11 @@ fn of_what_is_finished_the_first_is_told_and_all_is_counted() {
     state.assigned(Arc::clone(&partition));
     state.arrived(
         (0..200)
-            .map(|offset| held(&partition, None, offset))
+            .map(|offset| ticket(&partition, None, offset))
             .collect(),
     );
-    for held in state.take(200) {
-        state.settle(&held.ticket, Fate::Done, now);
+    for ticket in state.take(200) {
+        state.settle(&ticket, Fate::Done, now);
     }
     let finished = state.finished();
     assert_eq!((finished.count, finished.first.len()), (200, 128));
