@@ -28,4 +28,4 @@ pub(crate) use later::later;
 pub use lease::{Lease, LeaseKeeper};
 pub use message::{Message, Properties};
 pub use sink::{Confirm, Sent, Sink, SinkExt};
-pub use source::{Attributes, Capacity, Delivery, Settled, Settlement, Source};
+pub use source::{Attributes, Capacity, Delivered, Delivery, Settled, Settlement, Source};

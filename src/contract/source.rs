@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -93,10 +94,19 @@ impl Capacity {
     }
 }
 
-/// One delivery of one message.
+/// One delivery of one message: what was delivered, to which it derefs, and its receipt.
+#[derive(Debug)]
+pub struct Delivery<R> {
+    /// Apart, because a delivery passes through many hands and is large.
+    delivered: Box<Delivered>,
+    /// What settling takes.
+    pub receipt: R,
+}
+
+/// What a [`Delivery`] delivers.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Delivery<R> {
+pub struct Delivered {
     /// The message.
     pub message: Message,
     /// What it was read from.
@@ -113,14 +123,12 @@ pub struct Delivery<R> {
     pub received_at: SystemTime,
     /// What the broker says of it beside the message.
     pub attributes: Attributes,
-    /// What settling takes.
-    pub receipt: R,
 }
 
 impl<R> Delivery<R> {
     /// A first delivery that has just come, in no lane, with nothing extracted.
     pub fn new(message: Message, destination: Arc<Destination>, lease: Lease, receipt: R) -> Self {
-        Self {
+        let delivered = Box::new(Delivered {
             message,
             destination,
             context: Context::new(),
@@ -129,25 +137,34 @@ impl<R> Delivery<R> {
             attempt: 1,
             received_at: SystemTime::now(),
             attributes: Attributes::default(),
-            receipt,
-        }
+        });
+        Self { delivered, receipt }
     }
 
     /// The same delivery with another receipt, and the receipt that it had: a source may make
     /// receipts only when it hands over, and a worker keeps them from handlers.
     pub fn with_receipt<S>(self, receipt: S) -> (Delivery<S>, R) {
-        let delivery = Delivery {
-            message: self.message,
-            destination: self.destination,
-            context: self.context,
-            lane: self.lane,
-            lease: self.lease,
-            attempt: self.attempt,
-            received_at: self.received_at,
-            attributes: self.attributes,
-            receipt,
-        };
-        (delivery, self.receipt)
+        let delivered = self.delivered;
+        (Delivery { delivered, receipt }, self.receipt)
+    }
+
+    /// The message alone.
+    pub fn into_message(self) -> Message {
+        self.delivered.message
+    }
+}
+
+impl<R> Deref for Delivery<R> {
+    type Target = Delivered;
+
+    fn deref(&self) -> &Delivered {
+        &self.delivered
+    }
+}
+
+impl<R> DerefMut for Delivery<R> {
+    fn deref_mut(&mut self) -> &mut Delivered {
+        &mut self.delivered
     }
 }
 

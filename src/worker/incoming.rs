@@ -82,7 +82,7 @@ impl Incoming {
     pub fn into_message(self) -> Message {
         Arc::try_unwrap(self.0).map_or_else(
             |shared| shared.delivery.message.clone(),
-            |inner| inner.delivery.message,
+            |inner| inner.delivery.into_message(),
         )
     }
 }

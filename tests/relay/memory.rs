@@ -46,7 +46,7 @@ fn full() -> Message {
 async fn everything_that_a_message_has_arrives() {
     let bench = Bench::new();
     bench.send(full()).await;
-    let mut arrived = bench.relayed(bench.relay()).await.message;
+    let mut arrived = bench.relayed(bench.relay()).await.into_message();
     assert!(arrived.headers.remove("traceparent"));
     assert!(arrived.headers.remove("tracehop-hops"));
     assert_eq!(arrived, full());
@@ -60,7 +60,7 @@ async fn a_tombstone_stays_one() {
         ..Message::default()
     };
     bench.send(tombstone.with_key("7")).await;
-    let arrived = bench.relayed(bench.relay()).await.message;
+    let arrived = bench.relayed(bench.relay()).await.into_message();
     assert_eq!(arrived.payload, None);
     assert_eq!(arrived.key.as_deref(), Some(&b"7"[..]));
 }
@@ -77,7 +77,7 @@ async fn an_edit_changes_what_goes_on_or_refuses_it() {
         message.group = Some("g".into());
         Ok(())
     });
-    let arrived = bench.relayed(relay).await.message;
+    let arrived = bench.relayed(relay).await.into_message();
     assert_eq!(arrived.group.as_deref(), Some(&b"g"[..]));
     let rejected = bench.broker.rejected(crate::bench::FROM);
     assert_eq!(rejected[0].text(), Some("bad"));
@@ -89,7 +89,10 @@ async fn a_message_that_goes_in_a_circle_is_rejected() {
     let relayed = |hops: &str| Message::new("x").with_header("tracehop-hops", hops.to_owned());
     bench.send(relayed("2")).await;
     bench.send(relayed("3")).await;
-    let arrived = bench.relayed(bench.relay().most_hops(3)).await.message;
+    let arrived = bench
+        .relayed(bench.relay().most_hops(3))
+        .await
+        .into_message();
     assert_eq!(arrived.headers.get("tracehop-hops"), Some(&"3".into()));
     assert_eq!(bench.broker.rejected(crate::bench::FROM).len(), 1);
 }

@@ -21,11 +21,9 @@ async fn received(sqs: &SqsEndpoint, url: &str) -> Message {
     let source = source.build().unwrap();
     source.open(Capacity::slots(1)).await.unwrap();
     let delivery = source.receive(1).await.unwrap().pop().unwrap();
-    source
-        .settle(delivery.receipt, Settlement::Ack)
-        .await
-        .unwrap();
-    delivery.message
+    let (delivery, receipt) = delivery.with_receipt(());
+    source.settle(receipt, Settlement::Ack).await.unwrap();
+    delivery.into_message()
 }
 
 #[tokio::test]
@@ -125,7 +123,7 @@ async fn what_went_through_sqs_as_a_header_has_its_place_again() {
         }
     };
     worker.run_until(arrived).await.unwrap().complete().unwrap();
-    let back = bench.arrived().await.remove(0).message;
+    let back = bench.arrived().await.remove(0).into_message();
     assert_eq!(back.key, message.key);
     assert_eq!(back.properties, message.properties);
     assert_eq!(back.headers.get("tracehop-hops"), Some(&"2".into()));

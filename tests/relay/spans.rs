@@ -88,8 +88,8 @@ async fn stale_fields_are_replaced_and_hops_counted() {
         )
     });
 
-    bench.send(arrived.message).await;
-    let again = bench.relayed(bench.relay()).await.message;
+    bench.send(arrived.into_message()).await;
+    let again = bench.relayed(bench.relay()).await.into_message();
     assert_eq!(again.headers.get("tracehop-hops"), Some(&"2".into()));
     assert_eq!(again.headers.len(), 2);
 }
@@ -99,7 +99,7 @@ const BAGGAGE: &str = "b = 2 ;p=1, a=%41%20,broken,,zeta=z";
 
 async fn baggage(bench: &Bench) -> Option<String> {
     bench.run(bench.relay()).await;
-    let arrived = bench.arrived().await.remove(0).message;
+    let arrived = bench.arrived().await.remove(0).into_message();
     let header = arrived.headers.get("baggage")?;
     header.as_str().map(ToOwned::to_owned)
 }

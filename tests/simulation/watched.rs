@@ -51,25 +51,15 @@ impl Watched {
         self.world.check(held <= self.slots, || {
             format!("{held} deliveries held instead of {}", self.slots)
         });
+        let (delivery, inner) = delivery.with_receipt(());
         let receipt = Receipt {
-            inner: delivery.receipt,
+            inner,
             id: delivery.message.properties.message_id.clone().unwrap(),
             attempt: delivery.attempt,
             lease: delivery.lease.clone(),
             _held: Held(Arc::clone(&self.held)),
         };
-        let mut watched = Delivery::new(
-            delivery.message,
-            delivery.destination,
-            delivery.lease,
-            receipt,
-        );
-        watched.context = delivery.context;
-        watched.lane = delivery.lane;
-        watched.attempt = delivery.attempt;
-        watched.received_at = delivery.received_at;
-        watched.attributes = delivery.attributes;
-        watched
+        delivery.with_receipt(receipt).0
     }
 
     /// Whether the handler's answer allows the settlement.

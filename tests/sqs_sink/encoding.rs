@@ -24,11 +24,9 @@ async fn received(sqs: &SqsEndpoint, url: &str) -> Message {
     let source = source.build().unwrap();
     source.open(Capacity::slots(1)).await.unwrap();
     let delivery = source.receive(1).await.unwrap().pop().unwrap();
-    source
-        .settle(delivery.receipt, Settlement::Ack)
-        .await
-        .unwrap();
-    delivery.message
+    let (delivery, receipt) = delivery.with_receipt(());
+    source.settle(receipt, Settlement::Ack).await.unwrap();
+    delivery.into_message()
 }
 
 #[tokio::test]

@@ -156,7 +156,7 @@ async fn groups_of_a_standard_queue_are_no_lanes() {
     let source = opened(builder(&sqs, &url), 10).await;
     let first = receive_one(&source).await;
     let second = receive_one(&source).await;
-    assert_eq!((first.lane, second.lane), (None, None));
+    assert_eq!((&first.lane, &second.lane), (&None, &None));
     assert_eq!(first.message.group.as_deref(), Some(&b"tenant"[..]));
 }
 

@@ -113,7 +113,7 @@ async fn a_dead_letter_keeps_the_message_and_its_deduplication_id_is_the_message
     let dead = bench.broker.source(DEAD);
     dead.open(Capacity::slots(1)).await.unwrap();
     let delivery = dead.receive(1).await.unwrap().remove(0);
-    let letter = delivery.message;
+    let letter = &delivery.message;
     assert_eq!(letter.dedup_id.as_deref(), Some(id.as_bytes()));
     assert_eq!(letter.group.as_deref(), Some(b"g".as_slice()));
     assert_eq!(letter.headers.get("kind").unwrap().as_str(), Some("order"));

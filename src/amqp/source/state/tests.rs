@@ -57,7 +57,7 @@ impl World {
     fn in_hand(&mut self) -> (Place, Lease) {
         self.arrives();
         let held = self.state.take(1).pop().expect("it has just come");
-        (held.place, held.delivery.lease)
+        (held.place, held.delivery.lease.clone())
     }
 
     fn settle(&mut self, place: Place, how: Settlement) -> Settled {
