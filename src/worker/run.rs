@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
+use futures_util::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::coop::consume_budget;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -208,11 +210,20 @@ impl<S: Source, W: Work> Run<S, W> {
         deliveries
     }
 
+    /// Attends to deliveries in their slots, and then to what else has come by then: under load
+    /// no task is started for each message.
     fn spawn(&mut self, slot: OwnedSemaphorePermit, deliveries: Vec<Delivery<S::Receipt>>) {
-        let engine = Arc::clone(&self.engine);
+        let next = Next {
+            engine: Arc::clone(&self.engine),
+            gate: self.gate.clone(),
+            stopping: self.stopping.clone(),
+        };
         // Boxed, because spawning moves a future several times, and this one is large.
         self.handlers.spawn(Box::pin(async move {
-            engine.attend(deliveries).await;
+            next.engine.attend(deliveries).await;
+            while let Some(deliveries) = next.take().await {
+                next.engine.attend(deliveries).await;
+            }
             drop(slot);
         }));
     }
@@ -265,6 +276,32 @@ impl<S: Source, W: Work> Run<S, W> {
     fn error(&self, detail: String) -> Error {
         let destination = self.engine.source.destination();
         Error::new(Operation::Close, destination, ErrorKind::Timeout, detail)
+    }
+}
+
+/// What a slot that is free again takes by itself.
+struct Next<S: Source, W> {
+    engine: Arc<Engine<S, W>>,
+    gate: Gate,
+    stopping: CancellationToken,
+}
+
+impl<S: Source, W: Work> Next<S, W> {
+    /// The next delivery, where one waits and single ones are handled; what is to be handled
+    /// together is for the receiving loop to put together.
+    async fn take(&self) -> Option<Vec<Delivery<S::Receipt>>> {
+        // Others of this thread have their turn too, where neither source nor handler ever waits.
+        consume_budget().await;
+        if self.engine.work.most() > 1 || self.stopping.is_cancelled() || !self.gate.is_open() {
+            return None;
+        }
+        // What ends the source is told again by the next receive.
+        let received = self.engine.source.receive(1).now_or_never()?.ok()?;
+        if received.is_empty() {
+            return None;
+        }
+        self.engine.status.received(SystemTime::now());
+        Some(received)
     }
 }
 
