@@ -1,0 +1,61 @@
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
+use lapin::{Connection, ConnectionProperties};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use tokio::process::Command;
+
+use super::common;
+
+/// Names that queue to the example.
+pub(crate) fn on_sqs(service: &mut Command, url: &str, queue: &str) {
+    service
+        .env("AWS_ENDPOINT_URL", url)
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("QUEUE_URL", queue);
+}
+
+/// Makes a queue on each broker that there is, and names them to the example; false if there is no
+/// broker.
+pub(crate) async fn name_queues(service: &mut Command) -> bool {
+    let name = common::unique("edges");
+    let (sqs, kafka, rabbitmq) = (common::localstack(), common::kafka(), common::rabbitmq());
+    if let Some(url) = &sqs {
+        let client = Client::from_conf(common::sqs_config(url).build());
+        let created = client.create_queue().queue_name(&name).send().await;
+        on_sqs(service, url, &created.unwrap().queue_url.unwrap());
+    }
+    if let Some(brokers) = &kafka {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", brokers);
+        let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
+        let topic = NewTopic::new(&name, 1, TopicReplication::Fixed(1));
+        let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(20)));
+        let created = admin.create_topics([&topic], &options).await.unwrap();
+        for topic in created {
+            topic.unwrap();
+        }
+        service
+            .env("KAFKA_BROKERS", brokers)
+            .env("TOPIC", &name)
+            .env("GROUP", &name);
+    }
+    if let Some(url) = &rabbitmq {
+        let connection = Connection::connect(url, ConnectionProperties::default());
+        let channel = connection.await.unwrap().create_channel().await.unwrap();
+        let options = QueueDeclareOptions {
+            durable: true,
+            ..QueueDeclareOptions::default()
+        };
+        let declared = channel.queue_declare(name.as_str().into(), options, FieldTable::default());
+        declared.await.unwrap();
+        service.env("AMQP_URL", url).env("QUEUE", &name);
+    }
+    sqs.or(kafka).or(rabbitmq).is_some()
+}
