@@ -9,6 +9,7 @@ use crate::{
     BaggageDropped, BaggagePolicy, RemoteLink, Sampling, W3cBaggage, XRay, XRayLineage,
     baggage::{Intake, Scope},
     remote::{Malformed, Reading, Remote},
+    trace_context::W3cRemainder,
     xray,
 };
 
@@ -21,6 +22,7 @@ use crate::{
 pub struct Extraction<'a> {
     parent: Option<(&'static str, Remote)>,
     lineage: Option<XRayLineage>,
+    w3c: Option<W3cRemainder>,
     baggage: Intake<'a>,
     malformed: Vec<&'static str>,
 }
@@ -30,6 +32,7 @@ impl<'a> Extraction<'a> {
         Self {
             parent: None,
             lineage: None,
+            w3c: None,
             baggage: Intake::new(policy),
             malformed: Vec::new(),
         }
@@ -97,6 +100,10 @@ impl<'a> Extraction<'a> {
         self.lineage = Some(lineage);
     }
 
+    pub(crate) fn w3c_remainder(&mut self, remainder: Option<W3cRemainder>) {
+        self.w3c = remainder;
+    }
+
     /// Puts what was found into a copy of `cx`. What was not found leaves `cx` as it is; in
     /// particular a span stays current unless a valid remote parent replaces it.
     pub(crate) fn into_extracted(self, cx: &Context) -> Extracted {
@@ -104,6 +111,9 @@ impl<'a> Extraction<'a> {
         let mut context = self.baggage.put(cx.clone());
         if let Some(lineage) = self.lineage {
             context = context.with_value(lineage);
+        }
+        if let Some(remainder) = self.w3c {
+            context = context.with_value(remainder);
         }
         let mut format = None;
         if let Some((name, remote)) = self.parent {

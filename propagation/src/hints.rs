@@ -5,7 +5,7 @@ use opentelemetry::{
     trace::{SpanContext, SpanId, TraceContextExt, TraceId},
 };
 
-use crate::{ReceivedBaggage, XRayLineage};
+use crate::{ReceivedBaggage, XRayLineage, trace_context::W3cRemainder};
 
 /// `cx` with what a message brought beside its span context and its baggage: the hints, and the
 /// forms in which parts of it go on unchanged. For those who put a message's baggage into a context
@@ -20,6 +20,7 @@ pub fn with_hints(cx: &Context, of: &Context) -> Context {
     }
     let cx = copy::<ReceivedBaggage>(cx.clone(), of);
     let cx = copy::<XRayLineage>(cx, of);
+    let cx = copy::<W3cRemainder>(cx, of);
     let cx = copy::<Deferred>(cx, of);
     copy::<DebugFlag>(cx, of)
 }

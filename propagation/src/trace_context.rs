@@ -1,4 +1,5 @@
 use opentelemetry::{
+    Context,
     propagation::Extractor,
     trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState},
 };
@@ -9,7 +10,7 @@ use crate::{
     hex,
     ows::trim_ows,
     remote::{Malformed, Reading, Remote},
-    tracestate,
+    tracestate::{self, Parsed},
 };
 
 const TRACEPARENT: &str = "traceparent";
@@ -18,14 +19,18 @@ const TRACESTATE: &str = "tracestate";
 /// `00-<32 digits>-<16 digits>-<2 digits>`
 const LENGTH: usize = 55;
 
-/// Sampled (0x01) and random trace id (0x02); the other bits are reserved and sent as zero.
+/// The trace id is random: goes with the trace, whatever becomes of the sampled flag (level 2, "Random
+/// Trace ID Flag").
+const RANDOM: TraceFlags = TraceFlags::new(0x02);
+
+/// Sampled (0x01) and random; the other bits are reserved and sent as zero.
 const KNOWN_FLAGS: TraceFlags = TraceFlags::new(0x03);
 
 /// W3C Trace Context, level 2: `traceparent` and `tracestate`.
 ///
-/// Strict where the recommendation is: see [`parse_traceparent`]. A `tracestate` that is invalid,
-/// has more than 32 members or a key twice is dropped alone, and none is written where it would be
-/// empty.
+/// Strict where the recommendation is: see [`parse_traceparent`]. A `tracestate` that is invalid or
+/// has more than 32 members is dropped alone, of a key that it has twice the first counts, and none is
+/// written where it would be empty.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TraceContext;
 
@@ -44,41 +49,90 @@ impl Format for TraceContext {
 
     fn inject(&self, out: &mut Injection<'_>) {
         let span = out.context().span();
-        let Some(traceparent) = traceparent(span.span_context()) else {
+        let span = span.span_context();
+        let remainder = W3cRemainder::of(out.context(), span);
+        let Some(traceparent) = write(span, remainder.is_some_and(|kept| kept.random)) else {
             return;
         };
         out.set(TRACEPARENT, traceparent);
-        if let Some(tracestate) = tracestate::format(span.span_context().trace_state()) {
+        let whole = remainder.and_then(|kept| kept.whole_tracestate(span.trace_state()));
+        if let Some(tracestate) = whole.or_else(|| tracestate::format(span.trace_state())) {
             out.set(TRACESTATE, tracestate);
         }
     }
 
     fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction<'_>) {
-        found.reading(Self::NAME, read(carrier));
+        let (reading, remainder) = match read_whole(carrier) {
+            Ok(Some((remote, remainder))) => (Ok(Some(remote)), remainder),
+            Ok(None) => (Ok(None), None),
+            Err(malformed) => (Err(malformed), None),
+        };
+        found.w3c_remainder(remainder);
+        found.reading(Self::NAME, reading);
     }
 }
 
 impl_text_map_propagator!(TraceContext);
 
+/// What level 2 wants passed on, and OpenTelemetry 0.33.1 has no place for: the SDK clears the random
+/// flag on spans that it does not sample, and the API refuses some keys of a `tracestate`.
+#[derive(Clone, Debug)]
+pub(crate) struct W3cRemainder {
+    trace_id: TraceId,
+    random: bool,
+    /// The `tracestate` as the API holds it, and all of it.
+    tracestate: Option<(TraceState, String)>,
+}
+
+impl W3cRemainder {
+    fn of<'a>(cx: &'a Context, span: &SpanContext) -> Option<&'a Self> {
+        cx.get::<Self>()
+            .filter(|kept| kept.trace_id == span.trace_id())
+    }
+
+    /// None where `state` has changed since.
+    fn whole_tracestate(&self, state: &TraceState) -> Option<String> {
+        let (held, whole) = self.tracestate.as_ref()?;
+        (held == state).then(|| whole.clone())
+    }
+}
+
 pub(crate) fn read(carrier: &dyn Extractor) -> Reading {
+    Ok(read_whole(carrier)?.map(|(remote, _)| remote))
+}
+
+fn read_whole(
+    carrier: &dyn Extractor,
+) -> Result<Option<(Remote, Option<W3cRemainder>)>, Malformed> {
     let parent = match carrier.get_all(TRACEPARENT).as_deref() {
         None | Some([]) => return Ok(None),
         Some([one]) => parse_traceparent(one).ok_or(Malformed)?,
         // The specification knows one traceparent; nothing says which of two would count.
         Some(_) => return Err(Malformed),
     };
-    let state = carrier
+    let tracestate = carrier
         .get_all(TRACESTATE)
         .and_then(|headers| tracestate::parse(&headers));
     let sampling = Sampling::decided(parent.is_sampled());
-    let span_context = match state {
+    let random = parent.trace_flags() & RANDOM == RANDOM;
+    let mut refused = None;
+    let span_context = match tracestate {
         None => parent,
-        Some(state) => with_state(&parent, state),
+        Some(Parsed { state, whole }) => {
+            refused = whole.map(|whole| (state.clone(), whole));
+            with_state(&parent, state)
+        }
     };
-    Ok(Some(Remote {
+    let remainder = (random || refused.is_some()).then(|| W3cRemainder {
+        trace_id: span_context.trace_id(),
+        random,
+        tracestate: refused,
+    });
+    let remote = Remote {
         span_context,
         sampling,
-    }))
+    };
+    Ok(Some((remote, remainder)))
 }
 
 /// Writes `span_context` as a `traceparent` of version 00; `None` if it is not valid.
@@ -86,10 +140,17 @@ pub(crate) fn read(carrier: &dyn Extractor) -> Reading {
 /// The flags sampled and random are written, the others are cleared (W3C Trace Context, level 2,
 /// "trace-flags").
 pub fn traceparent(span_context: &SpanContext) -> Option<String> {
+    write(span_context, false)
+}
+
+fn write(span_context: &SpanContext, random: bool) -> Option<String> {
     if !span_context.is_valid() {
         return None;
     }
-    let flags = span_context.trace_flags() & KNOWN_FLAGS;
+    let mut flags = span_context.trace_flags() & KNOWN_FLAGS;
+    if random {
+        flags = flags | RANDOM;
+    }
     let mut text = *b"00-................................-................-..";
     hex::encode(&mut text[3..35], &span_context.trace_id().to_bytes());
     hex::encode(&mut text[36..52], &span_context.span_id().to_bytes());

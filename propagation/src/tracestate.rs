@@ -8,41 +8,62 @@ use crate::ows::trim_ows;
 const MAX_MEMBERS: usize = 32;
 const MAX_LENGTH: usize = 256;
 
-/// Combines the headers in their order. `None` if there is no member, and where anything is
-/// invalid, a key comes twice or there are more than 32 members: a part of a list is never kept.
-///
-/// The API adds a limit of its own (0.33): a key may have one `@`, with at most 13 characters
-/// after it.
-pub(crate) fn parse(headers: &[&str]) -> Option<TraceState> {
+/// A list as the API holds it.
+pub(crate) struct Parsed {
+    pub(crate) state: TraceState,
+    /// The whole list, where it has a key that the API refuses: level 1 allowed one `@` and at most
+    /// 13 characters after it, and that is what the API (0.33.1) still asks of a key.
+    pub(crate) whole: Option<String>,
+}
+
+/// Combines the headers in their order. `None` if there is no member, and where anything is invalid
+/// or there are more than 32 members. Of a key that comes twice the first counts, which is the one
+/// written last ("Mutating the tracestate Field": modified keys move to the left, and duplicates may
+/// be discarded).
+pub(crate) fn parse(headers: &[&str]) -> Option<Parsed> {
     let mut members = [("", ""); MAX_MEMBERS];
-    let mut count = 0;
+    let (mut count, mut seen) = (0, 0);
     for member in headers.iter().flat_map(|header| header.split(',')) {
         let member = trim_ows(member);
         if member.is_empty() {
             continue;
         }
         let (key, value) = member.split_once('=')?;
-        let known = &members[..count];
-        if !is_valid(key, value) || known.iter().any(|(other, _)| *other == key) {
+        seen += 1;
+        if !is_valid(key, value) || seen > MAX_MEMBERS {
             return None;
         }
-        *members.get_mut(count)? = (key, value);
-        count += 1;
+        if members[..count].iter().all(|(known, _)| *known != key) {
+            members[count] = (key, value);
+            count += 1;
+        }
     }
-    if count == 0 {
+    let members = &members[..count];
+    if members.is_empty() {
         return None;
     }
-    TraceState::from_key_value(members[..count].iter().copied()).ok()
+    if let Ok(state) = TraceState::from_key_value(members.iter().copied()) {
+        return Some(Parsed { state, whole: None });
+    }
+    let holds = |member: &(&str, &str)| TraceState::from_key_value([*member]).is_ok();
+    let held = members.iter().copied().filter(holds);
+    Some(Parsed {
+        state: TraceState::from_key_value(held).ok()?,
+        whole: Some(join(members.iter().copied())),
+    })
 }
 
 /// Writes the members that are valid, since the API takes values that no header may contain;
 /// `None` rather than an empty header.
 pub(crate) fn format(state: &TraceState) -> Option<String> {
+    let valid = |(key, value): &(&str, &str)| is_valid(key, value);
+    let header = join(state.into_iter().filter(valid));
+    (!header.is_empty()).then_some(header)
+}
+
+fn join<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut header = String::new();
-    for (key, value) in state
-        .into_iter()
-        .filter(|(key, value)| is_valid(key, value))
-    {
+    for (key, value) in members {
         if !header.is_empty() {
             header.push(',');
         }
@@ -50,7 +71,7 @@ pub(crate) fn format(state: &TraceState) -> Option<String> {
         header.push('=');
         header.push_str(value);
     }
-    (!header.is_empty()).then_some(header)
+    header
 }
 
 fn is_valid(key: &str, value: &str) -> bool {

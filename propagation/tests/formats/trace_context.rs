@@ -2,7 +2,9 @@ use opentelemetry::{
     Context,
     trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState},
 };
-use tracehop_propagation::{Composite, TraceContext, W3cBaggage, parse_traceparent, traceparent};
+use tracehop_propagation::{
+    Composite, TraceContext, W3cBaggage, parse_traceparent, traceparent, with_hints,
+};
 
 use crate::{Headers, extract, inject, parent, with_parent};
 
@@ -110,6 +112,30 @@ fn the_parent_is_remote_and_has_the_ids_of_the_header() {
             TraceState::NONE,
         )
     );
+}
+
+/// Level 2: a trace whose id is random stays so in all outgoing headers. The SDK (0.33.1) forgets it
+/// of a span that it does not sample.
+#[test]
+fn the_random_flag_goes_with_the_trace_whoever_forgets_it() {
+    let child = |flags: &str, trace_id: Option<TraceId>| {
+        let header = format!("00-{IDS}-{flags}");
+        let received = extract(&TraceContext, &[("traceparent", &header)]);
+        let span = SpanContext::new(
+            trace_id.unwrap_or(parent(&received).trace_id()),
+            7.into(),
+            TraceFlags::NOT_SAMPLED,
+            false,
+            TraceState::NONE,
+        );
+        let cx = with_hints(&Context::new(), &received).with_remote_span_context(span);
+        inject(&TraceContext, &cx)["traceparent"][53..].to_owned()
+    };
+    assert_eq!(child("02", None), "02");
+    assert_eq!(child("03", None), "02");
+    assert_eq!(child("00", None), "00");
+    assert_eq!(child("01", None), "00");
+    assert_eq!(child("02", Some(7.into())), "00", "another trace");
 }
 
 /// Python's SDK 1.45 writes `03`: unknown bits must not lose the context.
