@@ -1,4 +1,6 @@
-use super::{BaggageAttributes, Pipeline, SetupError, start};
+use opentelemetry_sdk::trace::{SdkTracerProvider, TracerProviderBuilder};
+
+use super::{BaggageAttributes, DeferredSampler, LinkedSampler, Pipeline, SetupError, start};
 
 /// A pipeline with what the variables have no word for.
 ///
@@ -14,7 +16,8 @@ pub fn builder() -> Builder {
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Builder {
-    pub(super) baggage: BaggageAttributes,
+    baggage: BaggageAttributes,
+    linked_sampler: bool,
 }
 
 impl Builder {
@@ -32,6 +35,14 @@ impl Builder {
         self
     }
 
+    /// Whether a span that links to a sampled one is sampled too, around the sampler that
+    /// `OTEL_TRACES_SAMPLER` names; see [`LinkedSampler`] for what that does to rates. Default:
+    /// false, and the named sampler has the last word.
+    pub fn linked_sampler(mut self, on: bool) -> Self {
+        self.linked_sampler = on;
+        self
+    }
+
     /// Sets the global tracer provider, meter provider and propagator, as [`init`](super::init)
     /// does.
     ///
@@ -39,5 +50,15 @@ impl Builder {
     /// As [`init`](super::init).
     pub fn init(self) -> Result<Pipeline, SetupError> {
         start(self)
+    }
+
+    /// A tracer provider with all of it, and nothing that exports yet.
+    pub(super) fn tracers(self) -> TracerProviderBuilder {
+        let tracers = SdkTracerProvider::builder().with_span_processor(self.baggage);
+        if self.linked_sampler {
+            tracers.with_sampler(LinkedSampler::from_env())
+        } else {
+            tracers.with_sampler(DeferredSampler::from_env())
+        }
     }
 }

@@ -23,8 +23,10 @@
 
 mod baggage;
 mod builder;
+mod deferred;
 mod exporter;
 mod https;
+mod linked;
 mod queue;
 mod runtime;
 mod sampler;
@@ -44,7 +46,9 @@ use tracehop_propagation::Composite;
 
 pub use self::baggage::BaggageAttributes;
 pub use self::builder::{Builder, builder};
+pub use self::deferred::DeferredSampler;
 use self::exporter::Exporter;
+pub use self::linked::LinkedSampler;
 use self::queue::{CountedQueue, Tally};
 use self::runtime::Runtime;
 use crate::telemetry::{self, Propagator};
@@ -117,9 +121,8 @@ fn start(options: Builder) -> Result<Pipeline, SetupError> {
         })?;
         let exporter = exporter.map_err(|_| Signal::Traces.misconfigured())?;
         let exporter = Exporter::new(exporter, &runtime, &pipeline.tally);
-        let tracers = SdkTracerProvider::builder()
-            .with_sampler(sampler::from_env())
-            .with_span_processor(options.baggage)
+        let tracers = options
+            .tracers()
             .with_span_processor(CountedQueue::new(exporter, &pipeline.tally))
             .build();
         pipeline.tracers = Some(tracers);

@@ -6,10 +6,14 @@
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use opentelemetry::trace::{TraceContextExt, Tracer};
+use opentelemetry::trace::{
+    SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
+};
 use opentelemetry::{Context, global};
 use tracehop::contract::{Destination, System};
-use tracehop::telemetry::{Instrumentation, MessageFacts, Outcome, SendStart};
+use tracehop::telemetry::{
+    Instrumentation, MessageFacts, MessageLink, Outcome, Processed, SendStart,
+};
 
 use collector::{CERTIFICATE, http_server, https_server};
 use otlp::{OtlpReceiver, attribute};
@@ -117,6 +121,28 @@ fn in_a_process_setting_up_fails() {
     assert!(!error.contains("secret"), "{error}");
 }
 
+/// A batch of two messages, one of them from a sampled trace: a root with links.
+#[test]
+#[ignore = "run by the tests below"]
+fn in_a_process_handle_a_batch_with_a_sampled_message() {
+    let options = tracehop::setup::builder();
+    let linked = std::env::var("LINKED_SAMPLER").unwrap();
+    let telemetry = options
+        .linked_sampler(linked.parse().unwrap())
+        .init()
+        .unwrap();
+    let created = [TraceFlags::NOT_SAMPLED, TraceFlags::SAMPLED].map(|flags| {
+        let (trace_id, span_id) = (TraceId::from(7), SpanId::from(7));
+        let created = SpanContext::new(trace_id, span_id, flags, true, TraceState::NONE);
+        Context::new().with_remote_span_context(created)
+    });
+    let queue = Arc::new(Destination::new(System::AwsSqs, "orders"));
+    let messages = created.each_ref().map(MessageLink::new);
+    let batch = Instrumentation::default().process_batch(&queue, &messages);
+    batch.end(&Processed::default());
+    telemetry.shutdown();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn spans_go_out_over_grpc_with_the_resource() {
     let receiver = OtlpReceiver::start().await;
@@ -188,6 +214,36 @@ fn the_sampler_is_the_one_that_is_named() {
         let output = run("in_a_process_send_and_shut_down", &variables);
         assert!(succeeded(&output), "{output:?}");
         assert_eq!(received.lock().unwrap().len(), count, "{sampler}");
+    }
+}
+
+#[test]
+fn a_sampled_link_counts_around_the_named_sampler_where_that_is_asked_for() {
+    let samplers = [
+        ("always_off", "1"),
+        ("traceidratio", "0"),
+        ("parentbased_always_off", "1"),
+        ("parentbased_traceidratio", "0"),
+    ];
+    for (linked, count) in [("true", 1), ("false", 0)] {
+        for (sampler, argument) in samplers {
+            let (endpoint, received) = http_server();
+            let variables = [
+                ("LINKED_SAMPLER", linked),
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+                ("OTEL_METRICS_EXPORTER", "none"),
+                ("OTEL_TRACES_SAMPLER", sampler),
+                ("OTEL_TRACES_SAMPLER_ARG", argument),
+            ];
+            let output = run(
+                "in_a_process_handle_a_batch_with_a_sampled_message",
+                &variables,
+            );
+            assert!(succeeded(&output), "{output:?}");
+            let requests = received.lock().unwrap();
+            assert_eq!(requests.len(), count, "{sampler}, {linked}");
+            assert!(requests.iter().all(|it| it.contains("process orders")));
+        }
     }
 }
 
