@@ -1,6 +1,8 @@
 use opentelemetry_sdk::trace::{SdkTracerProvider, TracerProviderBuilder};
 
-use super::{BaggageAttributes, DeferredSampler, LinkedSampler, Pipeline, SetupError, start};
+use super::{
+    BaggageAttributes, DeferredSampler, LinkedSampler, Pipeline, SetupError, XRayIdGenerator, start,
+};
 
 /// A pipeline with what the variables have no word for.
 ///
@@ -18,6 +20,7 @@ pub fn builder() -> Builder {
 pub struct Builder {
     baggage: BaggageAttributes,
     linked_sampler: bool,
+    xray_trace_ids: bool,
 }
 
 impl Builder {
@@ -43,6 +46,13 @@ impl Builder {
         self
     }
 
+    /// Whether new trace ids begin with a time, as AWS X-Ray's own do; see [`XRayIdGenerator`] for
+    /// who needs that. Default: false, and they are random as a whole.
+    pub fn xray_trace_ids(mut self, on: bool) -> Self {
+        self.xray_trace_ids = on;
+        self
+    }
+
     /// Sets the global tracer provider, meter provider and propagator, as [`init`](super::init)
     /// does.
     ///
@@ -55,10 +65,15 @@ impl Builder {
     /// A tracer provider with all of it, and nothing that exports yet.
     pub(super) fn tracers(self) -> TracerProviderBuilder {
         let tracers = SdkTracerProvider::builder().with_span_processor(self.baggage);
-        if self.linked_sampler {
+        let tracers = if self.linked_sampler {
             tracers.with_sampler(LinkedSampler::from_env())
         } else {
             tracers.with_sampler(DeferredSampler::from_env())
+        };
+        if self.xray_trace_ids {
+            tracers.with_id_generator(XRayIdGenerator::default())
+        } else {
+            tracers
         }
     }
 }

@@ -5,9 +5,10 @@
 
 use std::process::{Command, Output};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use opentelemetry::trace::{
-    SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
+    Span, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
 };
 use opentelemetry::{Context, global};
 use tracehop::contract::{Destination, System};
@@ -143,6 +144,27 @@ fn in_a_process_handle_a_batch_with_a_sampled_message() {
     telemetry.shutdown();
 }
 
+#[test]
+#[ignore = "run by the tests below"]
+fn in_a_process_begin_trace_ids_with_the_time() {
+    let telemetry = tracehop::setup::builder()
+        .xray_trace_ids(true)
+        .init()
+        .unwrap();
+    let now = || {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        since.unwrap().as_secs()
+    };
+    let before = now();
+    let trace_id = global::tracer("test")
+        .start("work")
+        .span_context()
+        .trace_id();
+    let began = u64::from_str_radix(&trace_id.to_string()[..8], 16).unwrap();
+    assert!((before..=now()).contains(&began));
+    telemetry.shutdown();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn spans_go_out_over_grpc_with_the_resource() {
     let receiver = OtlpReceiver::start().await;
@@ -245,6 +267,17 @@ fn a_sampled_link_counts_around_the_named_sampler_where_that_is_asked_for() {
             assert!(requests.iter().all(|it| it.contains("process orders")));
         }
     }
+}
+
+#[test]
+fn trace_ids_begin_with_the_time_where_that_is_asked_for() {
+    let (endpoint, _) = http_server();
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("OTEL_METRICS_EXPORTER", "none"),
+    ];
+    let output = run("in_a_process_begin_trace_ids_with_the_time", &variables);
+    assert!(succeeded(&output), "{output:?}");
 }
 
 #[test]
