@@ -44,7 +44,7 @@ pub(super) fn write<'a>(
     if let Some(origin) = origin {
         push(&mut rest, "o:", "", origin);
     }
-    for (tag, value) in tags {
+    for (tag, value) in tags.filter(|(tag, _)| !tag.is_empty()) {
         push(&mut rest, "t.", tag, value);
     }
     let rest = rest.trim_end();
