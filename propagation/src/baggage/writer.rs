@@ -25,6 +25,7 @@ const VALUE: &AsciiSet = &CONTROLS
     .add(b'=');
 
 /// Metadata is encoded properties already; this only keeps it from becoming more than one property.
+/// The white space around `=` is no part of one (W3C Baggage, "property").
 const PROPERTY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b',').add(b'\\');
 
 /// Writes the members of the baggage in `cx` that `policy` lets pass: first those that the received
@@ -48,6 +49,10 @@ pub(super) fn write(cx: &Context, policy: &BaggagePolicy, dropped: &mut BaggageD
         while written.len() < baggage.len()
             && let Some(member) = unchanged.next()
         {
+            // One that is there twice is written once: it may be a field of its own elsewhere.
+            if written.contains(&member.key) {
+                continue;
+            }
             header.push(member.key, &member.value(), |text| {
                 text.push_str(member.text);
             });
@@ -130,7 +135,15 @@ fn encode(text: &mut String, key: &str, value: &StringValue, metadata: &BaggageM
         .map(str::trim)
         .filter(|text| !text.is_empty())
     {
+        let (name, said) = match property.split_once('=') {
+            None => (property, None),
+            Some((name, said)) => (name.trim_end(), Some(said.trim_start())),
+        };
         text.push(';');
-        text.extend(utf8_percent_encode(property, PROPERTY));
+        text.extend(utf8_percent_encode(name, PROPERTY));
+        if let Some(said) = said {
+            text.push('=');
+            text.extend(utf8_percent_encode(said, PROPERTY));
+        }
     }
 }
