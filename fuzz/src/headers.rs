@@ -25,6 +25,7 @@ impl Headers {
     }
 
     /// Without the fields of that name.
+    #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.0
             .retain(|(other, _)| !other.eq_ignore_ascii_case(name));
