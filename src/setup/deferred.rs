@@ -1,4 +1,4 @@
-use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId};
+use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
 use tracehop_propagation::Deferred;
@@ -43,10 +43,20 @@ impl ShouldSample for DeferredSampler {
             .0
             .should_sample(parent, trace_id, name, kind, attributes, links);
         if let Some(cx) = deferred {
-            result.trace_state = cx.span().span_context().trace_state().clone();
+            let kept = cx.span().span_context().trace_state().clone();
+            result.trace_state = with_members(kept, &result.trace_state);
         }
         result
     }
+}
+
+/// `state` with the members of `added` before its own, as W3C Trace Context, level 2, has it.
+fn with_members(state: TraceState, added: &TraceState) -> TraceState {
+    let added: Vec<_> = added.into_iter().collect();
+    added.into_iter().rev().fold(state, |state, (key, value)| {
+        let both = state.insert(key, value);
+        both.unwrap_or(state)
+    })
 }
 
 #[cfg(test)]
@@ -57,7 +67,7 @@ mod tests {
 
     use opentelemetry::propagation::TextMapPropagator;
     use opentelemetry::trace::{Span as _, SpanContext, Tracer as _, TracerProvider as _};
-    use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+    use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SdkTracerProvider};
     use tracehop_propagation::{Datadog, Sampling, XRay, xray_header};
 
     use super::*;
@@ -114,23 +124,57 @@ mod tests {
         }
     }
 
+    /// A span of Datadog's without a priority, and with an origin in its tracestate.
+    fn datadog(trace_id: &str) -> Context {
+        let fields = [
+            ("x-datadog-trace-id", trace_id),
+            ("x-datadog-parent-id", "7"),
+            ("x-datadog-origin", "rum"),
+        ];
+        let carrier: HashMap<_, _> = fields
+            .map(|(field, value)| (field.to_owned(), value.to_owned()))
+            .into();
+        Datadog.extract_with_context(&Context::new(), &carrier)
+    }
+
     #[test]
     fn the_ratio_of_a_trace_id_decides_and_tracestate_is_kept() {
-        let carrier = |trace_id: &str| {
-            let fields = [
-                ("x-datadog-trace-id", trace_id),
-                ("x-datadog-parent-id", "7"),
-                ("x-datadog-origin", "rum"),
-            ];
-            let carrier: HashMap<_, _> = fields
-                .map(|(field, value)| (field.to_owned(), value.to_owned()))
-                .into();
-            Datadog.extract_with_context(&Context::new(), &carrier)
-        };
         for (trace_id, sampled) in [("7", true), ("18446744073709551615", false)] {
-            let (span, _) = child(Sampler::TraceIdRatioBased(0.5), &carrier(trace_id));
+            let (span, _) = child(Sampler::TraceIdRatioBased(0.5), &datadog(trace_id));
             assert_eq!(span.is_sampled(), sampled, "{trace_id}");
             assert_eq!(span.trace_state().get("dd"), Some("o:rum"));
         }
+    }
+
+    /// Samples all, and says so in tracestate.
+    #[derive(Clone, Debug)]
+    struct Consistent;
+
+    impl ShouldSample for Consistent {
+        fn should_sample(
+            &self,
+            parent: Option<&Context>,
+            _: TraceId,
+            _: &str,
+            _: &SpanKind,
+            _: &[KeyValue],
+            _: &[Link],
+        ) -> SamplingResult {
+            assert!(parent.is_none(), "a root has none");
+            SamplingResult {
+                decision: SamplingDecision::RecordAndSample,
+                attributes: Vec::new(),
+                trace_state: TraceState::from_key_value([("ot", "th:0"), ("a", "1")]).unwrap(),
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_sampler_says_in_tracestate_comes_before_what_is_kept() {
+        let sampler = DeferredSampler::new(Consistent);
+        let (kind, parent) = (SpanKind::Consumer, datadog("7"));
+        let trace_id = TraceId::from(7);
+        let result = sampler.should_sample(Some(&parent), trace_id, "any", &kind, &[], &[]);
+        assert_eq!(result.trace_state.header(), "ot=th:0,a=1,dd=o:rum");
     }
 }
