@@ -1,7 +1,7 @@
 //! A wrapped client, on messages that others sent.
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{Message, MessageAttributeValue};
+use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
 use opentelemetry::Context;
 use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::{SpanId, TraceContextExt as _, Tracer as _};
@@ -10,6 +10,7 @@ use tracehop::sqs::{MessageExt as _, SqsQueue, TraceInterceptor};
 use tracehop::telemetry::Correlation;
 use tracehop::testing::Recorder;
 use tracehop::testing::sqs::SqsEndpoint;
+use tracehop_propagation::{Composite, XRay, xray_header};
 
 use crate::{linked, linked_traces, names, recorder, traceparent};
 
@@ -158,4 +159,20 @@ async fn what_a_forced_handler_sends_is_sampled_for_the_next() {
     let send = consumer.recorder.span("send parcels").span_context;
     let expected = format!("00-{}-{}-01", send.trace_id(), send.span_id());
     assert_eq!(sent.as_str(), Some(expected.as_str()));
+}
+
+#[tokio::test]
+async fn without_a_span_an_open_decision_is_passed_on_as_it_came() {
+    let recorder = linked();
+    let builder = recorder.builder().propagator(Composite::none().with(XRay));
+    let instrumentation = builder.destinations(|_| false).build();
+    let queue = SqsQueue::from_url("http://127.0.0.1:9/1/orders").unwrap();
+    let queue = queue.instrumentation(instrumentation);
+    let header = "Root=1-00000000-000000000000000000000007;Parent=0000000000000007;Sampled=?";
+    let name = MessageSystemAttributeName::AwsTraceHeader;
+    let message = Message::builder().attributes(name, header).build();
+    let handler = async { xray_header(&Context::current()).ok_or("no context") };
+    let passed_on = message.process(&queue, handler).await;
+    assert_eq!(passed_on.as_deref(), Ok(header));
+    assert!(names(&recorder).is_empty());
 }

@@ -1,23 +1,25 @@
 //! Workers: a span a message, and a span a batch.
 
+use std::future::ready;
 use std::time::Duration;
 
+use opentelemetry::Context;
 use opentelemetry::trace::SpanId;
 use opentelemetry_sdk::trace::Sampler;
+use tokio::sync::mpsc;
 use tracehop::contract::{Message, Sink as _};
 use tracehop::memory::MemoryBroker;
-use tracehop::telemetry::Correlation;
+use tracehop::telemetry::InstrumentationBuilder;
 use tracehop::testing::Recorder;
 use tracehop::worker::{Batch, Batches, Failure, Incoming, Work, Worker};
-use tracehop_propagation::{Composite, XRay};
+use tracehop_propagation::{Composite, XRay, xray_header};
 
 use crate::{linked, linked_traces, recorder, traceparent};
 
-/// Messages with these headers, and a worker on them until none is left.
+/// Sends messages with these headers, and handles them until none is left.
 async fn handled(
-    recorder: &Recorder,
+    instrumentation: InstrumentationBuilder,
     headers: &[(&str, String)],
-    formats: Composite,
     work: impl Work,
 ) {
     // Those who send are not looked at.
@@ -26,11 +28,7 @@ async fn handled(
         let message = Message::new("order").with_header((*name).to_owned(), value.clone());
         broker.sink("orders").send(message).await.unwrap();
     }
-    let instrumentation = recorder
-        .builder()
-        .correlation(Correlation::ParentAndLink)
-        .propagator(formats)
-        .build();
+    let instrumentation = instrumentation.build();
     let broker = broker.with_instrumentation(instrumentation.clone());
     let emptied = async {
         while broker.waiting("orders") + broker.in_hand("orders").len() > 0 {
@@ -56,7 +54,7 @@ fn parents(sampled: &[bool]) -> Vec<(&'static str, String)> {
 async fn the_messages_that_are_sampled_have_process_spans() {
     let recorder = linked();
     let parents = parents(&[true, false, true]);
-    handled(&recorder, &parents, Composite::default(), succeed).await;
+    handled(recorder.builder(), &parents, succeed).await;
     let mut handled: Vec<_> = recorder.spans();
     handled.retain(|span| span.name == "process orders");
     let mut traces: Vec<_> = handled.iter().flat_map(linked_traces).collect();
@@ -70,7 +68,7 @@ async fn one_sampled_message_brings_the_span_of_its_batch() {
     for (sampled, count) in [([false, true, false], 1), ([false; 3], 0)] {
         let recorder = linked();
         let batches = Batches::of(3, work);
-        handled(&recorder, &parents(&sampled), Composite::default(), batches).await;
+        handled(recorder.builder(), &parents(&sampled), batches).await;
         let mut batches = recorder.spans();
         batches.retain(|span| span.name == "process orders");
         assert_eq!(batches.len(), count);
@@ -81,15 +79,22 @@ async fn one_sampled_message_brings_the_span_of_its_batch() {
     }
 }
 
+/// A message whose sender left the decision open.
+fn open() -> [(&'static str, String); 1] {
+    let header = "Root=1-00000000-000000000000000000000007;Parent=0000000000000007;Sampled=?";
+    [("x-amzn-trace-id", header.to_owned())]
+}
+
+fn xray() -> Composite {
+    Composite::none().with(XRay)
+}
+
 /// An open decision is no sampled link, so it goes to the sampler inside, as at a root.
 #[tokio::test(start_paused = true)]
 async fn an_open_decision_is_taken_by_the_sampler_inside() {
-    let header = "Root=1-00000000-000000000000000000000007;Parent=0000000000000007;Sampled=?";
     for (inner, count) in [(Sampler::AlwaysOn, 1), (Sampler::AlwaysOff, 0)] {
         let recorder = recorder(Sampler::ParentBased(Box::new(inner)));
-        let headers = [("x-amzn-trace-id", header.to_owned())];
-        let formats = Composite::none().with(XRay);
-        handled(&recorder, &headers, formats, succeed).await;
+        handled(recorder.builder().propagator(xray()), &open(), succeed).await;
         let mut handled = recorder.spans();
         handled.retain(|span| span.name == "process orders");
         assert_eq!(handled.len(), count);
@@ -97,5 +102,27 @@ async fn an_open_decision_is_taken_by_the_sampler_inside() {
             assert_eq!(span.parent_span_id, SpanId::from(7));
             assert_eq!(linked_traces(&span), [7]);
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_passes_on_what_was_decided_and_without_a_span_that_nothing_was() {
+    for (traced, inner, decision) in [
+        (true, Sampler::AlwaysOn, "Sampled=1"),
+        (true, Sampler::AlwaysOff, "Sampled=0"),
+        (false, Sampler::AlwaysOn, "Sampled=?"),
+    ] {
+        let recorder = recorder(Sampler::ParentBased(Box::new(inner)));
+        let builder = recorder.builder().propagator(xray());
+        let builder = builder.destinations(move |_| traced);
+        let (sent, mut passed_on) = mpsc::unbounded_channel();
+        let work = move |_: Incoming| {
+            sent.send(xray_header(&Context::current())).unwrap();
+            ready(Ok(()))
+        };
+        handled(builder, &open(), work).await;
+        let header = passed_on.recv().await.unwrap().unwrap();
+        assert!(header.starts_with("Root=1-00000000-000000000000000000000007;"));
+        assert!(header.ends_with(decision), "{header}");
     }
 }
