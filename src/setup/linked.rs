@@ -253,4 +253,38 @@ mod tests {
             assert_eq!(forced.span_context().trace_flags().to_u8(), below);
         }
     }
+
+    /// The table of README.md, "Sampling".
+    #[test]
+    fn the_rate_of_batches_is_as_the_arithmetic_has_it() {
+        const TRIALS: u32 = 4_000;
+        let tracer = tracer(Sampler::AlwaysOff);
+        let mut random = fastrand::Rng::with_seed(7);
+        let (on, off) = (
+            remote(1, TraceFlags::SAMPLED),
+            remote(2, TraceFlags::NOT_SAMPLED),
+        );
+        for (p, n, rate) in [
+            (0.01, 10, 0.10),
+            (0.05, 10, 0.40),
+            (0.10, 10, 0.65),
+            (0.25, 10, 0.94),
+            (0.01, 100, 0.63),
+            (0.05, 100, 0.99),
+            (0.25, 1, 0.25),
+        ] {
+            let sampled = (0..TRIALS).filter(|_| {
+                let links: Vec<_> = (0..n)
+                    .map(|_| if random.f64() < p { &on } else { &off })
+                    .cloned()
+                    .collect();
+                let batch = start(&tracer, &Context::new(), &links);
+                batch.span_context().is_sampled()
+            });
+            let sampled = u32::try_from(sampled.count()).unwrap();
+            let seen = f64::from(sampled) / f64::from(TRIALS);
+            assert!((seen - rate).abs() < 0.03, "{p}, {n}: {seen}");
+            assert!((1.0 - (1.0 - p).powi(n) - rate).abs() < 0.006, "{p}, {n}");
+        }
+    }
 }
