@@ -5,11 +5,15 @@ pub trait Attributes: Map {}
 
 impl<M: Map> Attributes for M {}
 
-/// What the carrier does with message attributes, whichever service they are for.
-pub trait Map: Debug {
+/// What is read of message attributes, wherever they come from.
+pub trait Texts: Debug {
     /// The value as text, if there is any: strings, and binary values that are UTF-8.
     fn text(&self, name: &str) -> Option<&str>;
     fn names(&self) -> Vec<&str>;
+}
+
+/// What the carrier does with the message attributes of a request, whichever service it is for.
+pub trait Map: Texts {
     /// How many attributes there are, and their bytes.
     fn measure(&self) -> (usize, usize);
     fn remove(&mut self, drop: &dyn Fn(&str) -> bool);
@@ -40,16 +44,9 @@ impl Parts<'_> {
     }
 }
 
-impl<V: Value> Map for Option<HashMap<String, V>> {
+impl<V: Value> Texts for Option<HashMap<String, V>> {
     fn text(&self, name: &str) -> Option<&str> {
-        let map = self.as_ref()?;
-        // Other languages write other cases; the exact name counts first.
-        let value = map.get(name).or_else(|| {
-            map.iter()
-                .find(|(other, _)| other.eq_ignore_ascii_case(name))
-                .map(|(_, value)| value)
-        })?;
-        let parts = value.parts();
+        let parts = find(self.as_ref()?, name)?.parts();
         let binary = || parts.binary.and_then(|bytes| str::from_utf8(bytes).ok());
         parts.string.or_else(binary).filter(|text| !text.is_empty())
     }
@@ -60,7 +57,9 @@ impl<V: Value> Map for Option<HashMap<String, V>> {
             .map(|(name, _)| name.as_str())
             .collect()
     }
+}
 
+impl<V: Value> Map for Option<HashMap<String, V>> {
     fn measure(&self) -> (usize, usize) {
         self.iter()
             .flatten()
@@ -80,6 +79,15 @@ impl<V: Value> Map for Option<HashMap<String, V>> {
             self.get_or_insert_default().insert(name, value);
         }
     }
+}
+
+/// Other languages write other cases; the exact name counts first.
+fn find<'a, V>(map: &'a HashMap<String, V>, name: &str) -> Option<&'a V> {
+    map.get(name).or_else(|| {
+        map.iter()
+            .find(|(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    })
 }
 
 #[cfg(any(feature = "sqs", feature = "sns"))]

@@ -24,7 +24,9 @@
 mod accepted;
 mod attributes;
 mod budget;
+mod envelope;
 mod extractor;
+mod fields;
 mod injector;
 mod outgoing;
 
@@ -33,6 +35,7 @@ use opentelemetry::{Context, propagation::TextMapPropagator};
 pub use accepted::{is_valid_name, refused_character};
 pub use attributes::Attributes;
 pub use budget::{BatchBudget, Budget};
+pub use envelope::MAX_ENVELOPE_BYTES;
 pub use extractor::HeaderExtractor;
 pub use injector::{HeaderInjector, Injected};
 pub use outgoing::Outgoing;
@@ -55,41 +58,24 @@ pub fn inject(
 mod received {
     use aws_sdk_sqs::types::Message;
     use opentelemetry::{Context, propagation::TextMapPropagator};
-    use tracehop_propagation::{Composite, Extracted, XRay};
+    use tracehop_propagation::{Composite, Extracted};
 
     use crate::HeaderExtractor;
 
-    /// The context that `message` brings, on an empty one.
-    ///
-    /// `AWSTraceHeader` is read last, also where X-Ray is not among the propagator's formats; see
-    /// [`Extracted::or_aws_trace_header`] for what it then may and may not be. A span context that
-    /// may only be linked to is in the context as a [`RemoteLink`](tracehop_propagation::RemoteLink).
+    /// The context that the attributes of `message` bring, on an empty one; see
+    /// [`HeaderExtractor::extract`], which looks into the body too where it is told to.
     pub fn extract(propagator: &dyn TextMapPropagator, message: &Message) -> Context {
         let carrier = HeaderExtractor::from(message);
-        let context = propagator.extract_with_context(&Context::new(), &carrier);
-        with_aws_trace_header(context.into(), propagator, &carrier).context
+        let extracted = carrier.extract_with(propagator, |carrier| {
+            let context = propagator.extract_with_context(&Context::new(), carrier);
+            context.into()
+        });
+        extracted.context
     }
 
     /// Extracts like [`extract`], and says what was found.
     pub fn extract_reported(composite: &Composite, message: &Message) -> Extracted {
-        let carrier = HeaderExtractor::from(message);
-        let extracted = composite.extract_reported(&Context::new(), &carrier);
-        with_aws_trace_header(extracted, composite, &carrier)
-    }
-
-    fn with_aws_trace_header(
-        extracted: Extracted,
-        propagator: &dyn TextMapPropagator,
-        carrier: &HeaderExtractor<'_>,
-    ) -> Extracted {
-        let is_off = propagator.fields().next().is_none();
-        let is_listed = propagator
-            .fields()
-            .any(|field| field.eq_ignore_ascii_case(XRay::FIELD));
-        match carrier.aws_trace_header() {
-            Some(header) if !is_off && !is_listed => extracted.or_aws_trace_header(header),
-            _ => extracted,
-        }
+        HeaderExtractor::from(message).extract(composite)
     }
 }
 #[cfg(feature = "sqs")]

@@ -5,6 +5,7 @@
 mod any_message;
 mod batch;
 mod budget;
+mod envelope;
 mod extraction;
 mod formats;
 mod injection;
