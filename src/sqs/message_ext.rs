@@ -36,7 +36,7 @@ pub trait MessageExt {
 
     /// The context that the message brings, read by the global propagator: the remote span
     /// context and the baggage, and nothing of what is current.
-    /// [`SqsQueue::extract_context`] reads by the queue's own.
+    /// [`SqsQueue::extract_context`] reads by the queue's own, and in envelopes where that is on.
     fn extract_context(&self) -> Context;
 }
 
@@ -50,7 +50,7 @@ impl MessageExt for Message {
     }
 
     fn extract_context(&self) -> Context {
-        receive::extract(&Propagator::global(), self).context
+        receive::read(&Propagator::global(), &HeaderExtractor::from(self)).context
     }
 }
 

@@ -68,11 +68,7 @@ impl SqsQueue {
     /// The context that `message` brings, read by the instrumentation's propagator: the remote span
     /// context and the baggage, and nothing of what is current.
     pub fn extract_context(&self, message: &Message) -> Context {
-        receive::extract(
-            &self.instrumentation.propagator_for(&self.destination),
-            message,
-        )
-        .context
+        receive::extract(&self.instrumentation, &self.destination, message).context
     }
 
     pub(super) fn telemetry(&self) -> &Instrumentation {

@@ -53,11 +53,10 @@ impl Receiving {
     ) {
         let answer = outcome::<ReceiveMessageOutput, ReceiveMessageError>(context);
         let messages = answer.as_ref().map_or(&[][..], |output| output.messages());
-        let propagator = instrumentation.propagator_for(&self.destination);
         let creations: Vec<Context> = messages
             .iter()
             .map(|message| {
-                let extracted = extract(&propagator, message);
+                let extracted = extract(instrumentation, &self.destination, message);
                 instrumentation.extracted(&self.destination, extracted)
             })
             .collect();
@@ -99,12 +98,21 @@ pub(super) fn ask(
     }
 }
 
-/// The context that a message brings, `AWSTraceHeader` included.
-pub(super) fn extract(propagator: &Propagator, message: &Message) -> Extracted {
-    match propagator.composite() {
-        Some(composite) => tracehop_sqs::extract_reported(composite, message),
-        None => tracehop_sqs::extract(propagator, message).into(),
-    }
+/// The context that a message from `destination` brings: in its attributes, in `AWSTraceHeader`,
+/// and in its body where `instrumentation` looks for envelopes.
+pub(super) fn extract(
+    instrumentation: &Instrumentation,
+    destination: &Arc<Destination>,
+    message: &Message,
+) -> Extracted {
+    let body = message.body().filter(|_| instrumentation.envelopes());
+    let carrier = HeaderExtractor::from(message).envelope(body);
+    read(&instrumentation.propagator_for(destination), &carrier)
+}
+
+/// What `propagator` makes of a message.
+pub(super) fn read(propagator: &Propagator, carrier: &HeaderExtractor<'_>) -> Extracted {
+    carrier.extract_with(propagator, |carrier| propagator.extract(carrier))
 }
 
 /// What telemetry says of a received message.

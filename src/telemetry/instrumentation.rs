@@ -71,6 +71,11 @@ impl Instrumentation {
         self.0.options.aws_trace_header
     }
 
+    /// Whether context is looked for in envelopes around SQS messages.
+    pub fn envelopes(&self) -> bool {
+        self.0.options.envelopes
+    }
+
     /// Whether there is anything that records: without an SDK there is not.
     pub fn records(&self) -> bool {
         self.tracer().is_some() || self.metrics().is_some()

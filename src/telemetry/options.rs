@@ -52,6 +52,7 @@ pub(super) struct Options {
     pub(super) headers: Option<Captured>,
     pub(super) baggage: Vec<Key>,
     pub(super) aws_trace_header: bool,
+    pub(super) envelopes: bool,
     pub(super) tracers: Option<Tracers>,
     pub(super) meters: Option<Arc<dyn MeterProvider + Send + Sync>>,
 }
@@ -73,6 +74,7 @@ impl Default for Options {
             headers: None,
             baggage: Vec::new(),
             aws_trace_header: true,
+            envelopes: false,
             tracers: None,
             meters: None,
         }
@@ -233,6 +235,17 @@ impl InstrumentationBuilder {
     /// Whether SQS messages carry the system attribute `AWSTraceHeader`. Default: true.
     pub fn aws_trace_header(mut self, on: bool) -> Self {
         self.options.aws_trace_header = on;
+        self
+    }
+
+    /// Whether context is looked for in the bodies of SQS messages too, where SNS (without raw
+    /// delivery) or EventBridge has put it into an envelope around the message. Default: false.
+    ///
+    /// Such a body is read up to 524,288 bytes, and only where the message's own attributes have no
+    /// context; of any other no more than the beginning is looked at. The handler sees the body as
+    /// it came. An envelope that cannot be read is counted as malformed.
+    pub fn envelopes(mut self, on: bool) -> Self {
+        self.options.envelopes = on;
         self
     }
 

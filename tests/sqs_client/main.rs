@@ -9,6 +9,7 @@ mod common;
 
 mod batch;
 mod bystanders;
+mod envelopes;
 mod existing_context;
 mod failures;
 mod formats;

@@ -6,6 +6,7 @@
 
 mod close;
 mod deliveries;
+mod envelopes;
 mod fifo;
 mod leases;
 mod open;

@@ -47,8 +47,7 @@ pub(super) fn system_names(fifo: bool, all: bool) -> Vec<SystemName> {
 impl Reader {
     /// A delivery of what SQS handed out, and what its lease and settlement need.
     pub(super) fn read(&self, mut received: Received) -> (Grant, Delivery<()>) {
-        let propagator = self.instrumentation.propagator_for(&self.destination);
-        let extracted = receive::extract(&propagator, &received);
+        let extracted = receive::extract(&self.instrumentation, &self.destination, &received);
         let context = self.instrumentation.extracted(&self.destination, extracted);
         let system = received.attributes.take().unwrap_or_default();
         let handle = received.receipt_handle.take().unwrap_or_default();
