@@ -42,6 +42,8 @@ pub(super) const SERVER_ADDRESS: &str = "server.address";
 pub(super) const SERVER_PORT: &str = "server.port";
 pub(super) const ERROR_TYPE: &str = "error.type";
 pub(super) const AWS_REQUEST_ID: &str = "aws.request_id";
+/// On spans of function invocations (docs/faas/aws-lambda.md).
+pub(super) const FAAS_TRIGGER: &str = "faas.trigger";
 pub(super) const SQS_QUEUE_URL: &str = "aws.sqs.queue.url";
 pub(super) const SNS_TOPIC_ARN: &str = "aws.sns.topic.arn";
 
@@ -268,6 +270,7 @@ mod tests {
             (SERVER_PORT, attribute::SERVER_PORT),
             (ERROR_TYPE, attribute::ERROR_TYPE),
             (AWS_REQUEST_ID, attribute::AWS_REQUEST_ID),
+            (FAAS_TRIGGER, attribute::FAAS_TRIGGER),
             (SQS_QUEUE_URL, attribute::AWS_SQS_QUEUE_URL),
             (SNS_TOPIC_ARN, attribute::AWS_SNS_TOPIC_ARN),
             (

@@ -118,15 +118,24 @@ impl Instrumentation {
         ProcessSpan::new(live, &place.parent, placed)
     }
 
-    /// Starts the process span of a batch: a root that links to each message, up to the SDK's
-    /// limit of 128, and counts the others in `tracehop.links.omitted`. Records the messages' time
-    /// in the queue.
+    /// Starts the process span of a batch: a root, or the child of a local span of a caller's,
+    /// that links to each message, up to the SDK's limit of 128, and counts the others in
+    /// `tracehop.links.omitted`. Records the messages' time in the queue.
     pub fn process_batch(
         &self,
         destination: &Arc<Destination>,
+        scope: Scope<'_>,
         messages: &[MessageLink<'_>],
     ) -> ProcessSpan {
-        let root = Context::new();
+        let parent = match scope {
+            Scope::Worker => Context::new(),
+            Scope::Caller(current) | Scope::Batch(current) if local(current).is_some() => {
+                current.clone()
+            }
+            Scope::Caller(current) | Scope::Batch(current) => {
+                current.with_remote_span_context(SpanContext::NONE)
+            }
+        };
         let links = creation_links(self, destination.system, messages);
         let placed = links
             .iter()
@@ -138,8 +147,8 @@ impl Instrumentation {
                 destination,
                 op: Op::Process,
                 kind: Op::Process.kind(),
-                parent: &root,
-                onto: &root,
+                parent: &parent,
+                onto: &parent,
                 links,
                 facts: &MessageFacts::NONE,
                 batch_count: Some(messages.len()),
@@ -151,7 +160,7 @@ impl Instrumentation {
         for message in messages {
             live.queue_time(&message.facts);
         }
-        ProcessSpan::new(live, &root, placed)
+        ProcessSpan::new(live, &parent, placed)
     }
 }
 
@@ -199,6 +208,11 @@ impl ProcessSpan {
     pub fn relayed(&self, route: impl Into<opentelemetry::StringValue>, hop: u32) {
         self.live.set(names::RELAY_ROUTE, route.into());
         self.live.set(names::RELAY_HOP, i64::from(hop));
+    }
+
+    /// Says that a function was invoked with the message or the batch, as AWS Lambda does it.
+    pub fn triggers_function(&self) {
+        self.live.set(names::FAAS_TRIGGER, "pubsub");
     }
 
     /// Ends the span and records its duration.
@@ -255,10 +269,7 @@ impl Place {
     fn of(correlation: Correlation, creation: &Context, scope: Scope<'_>) -> Self {
         let local = match scope {
             Scope::Worker => None,
-            Scope::Caller(current) | Scope::Batch(current) => {
-                let span_context = current.span().span_context().clone();
-                (span_context.is_valid() && !span_context.is_remote()).then_some(span_context)
-            }
+            Scope::Caller(current) | Scope::Batch(current) => local(current),
         };
         let onto = match (scope, &local) {
             (Scope::Worker, _) => creation.clone(),
@@ -283,6 +294,12 @@ impl Place {
             ambient,
         }
     }
+}
+
+/// The span of this process that is current in `cx`.
+fn local(cx: &Context) -> Option<SpanContext> {
+    let span_context = cx.span().span_context().clone();
+    (span_context.is_valid() && !span_context.is_remote()).then_some(span_context)
 }
 
 /// `current` with the baggage of a message in place of its own, and the hints beside it.

@@ -199,7 +199,9 @@ impl<B: BatchHandler> Work for Batches<B> {
         let span = {
             let links: Vec<MessageLink<'_>> = deliveries.iter().map(link).collect();
             let destination = &deliveries[0].destination;
-            rules.instrumentation.process_batch(destination, &links)
+            rules
+                .instrumentation
+                .process_batch(destination, Scope::Worker, &links)
         };
         let trace = Arc::new(span.trace().clone());
         let items: Vec<BatchItem> = deliveries

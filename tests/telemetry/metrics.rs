@@ -137,7 +137,7 @@ fn queue_time_is_measured_at_hand_over_once_a_message() {
         creation: &creation,
         facts: waited(seconds),
     });
-    let batch = instrumentation.process_batch(&queue, &messages);
+    let batch = instrumentation.process_batch(&queue, Scope::Worker, &messages);
     let current = batch.context().clone();
     for scope in [Scope::Batch(&current), Scope::Worker] {
         drop(instrumentation.process(&ProcessStart {

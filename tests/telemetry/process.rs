@@ -75,7 +75,7 @@ fn a_batch_is_a_root_that_links_to_each_message_and_its_messages_are_its_childre
     let queue = orders();
     let contexts = [created(1), created(2)];
     let messages: Vec<_> = contexts.iter().map(MessageLink::new).collect();
-    let batch = instrumentation.process_batch(&queue, &messages);
+    let batch = instrumentation.process_batch(&queue, Scope::Worker, &messages);
     let current = batch.context().clone();
     let child = instrumentation.process(&start(&queue, &contexts[0], Scope::Batch(&current)));
     assert_eq!(child.trace().parent, batch.span_context());
@@ -114,7 +114,9 @@ fn links_beyond_128_are_counted() {
     let queue = orders();
     let contexts: Vec<_> = (1..=131).map(created).collect();
     let messages: Vec<_> = contexts.iter().map(MessageLink::new).collect();
-    let batch = recorder.instrumentation().process_batch(&queue, &messages);
+    let batch = recorder
+        .instrumentation()
+        .process_batch(&queue, Scope::Worker, &messages);
     assert_eq!(batch.trace().links.len(), 128);
     batch.end(&Processed::default());
     let span = recorder.span("process orders");
