@@ -3,13 +3,15 @@
 
 #[cfg(feature = "amqp")]
 pub mod amqp;
-#[cfg(any(feature = "sqs", feature = "sns"))]
+#[cfg(any(feature = "sqs", feature = "sns", feature = "lambda"))]
 mod aws;
 pub mod contract;
 #[cfg(feature = "testing")]
 pub mod journey;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 pub mod memory;
 #[cfg(feature = "worker")]
 pub mod relay;

@@ -50,7 +50,10 @@ impl MessageExt for Message {
     }
 
     fn extract_context(&self) -> Context {
-        receive::read(&Propagator::global(), &HeaderExtractor::from(self)).context
+        let propagator = Propagator::global();
+        let carrier = HeaderExtractor::from(self);
+        let extracted = carrier.extract_with(&propagator, |carrier| propagator.extract(carrier));
+        extracted.context
     }
 }
 

@@ -1,7 +1,7 @@
 //! `ReceiveMessage`: what it must ask for, and what it brought.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use aws_sdk_sqs::operation::receive_message::{
     ReceiveMessageError, ReceiveMessageInput, ReceiveMessageOutput,
@@ -13,11 +13,10 @@ use opentelemetry::propagation::TextMapPropagator;
 use tracehop_propagation::Extracted;
 use tracehop_sqs::HeaderExtractor;
 
-use crate::aws::{outcome, request_id};
+use crate::aws::{self, outcome, request_id, timestamp};
 use crate::contract::Destination;
 use crate::telemetry::{
-    Instrumentation, MessageFacts, MessageLink, Outcome, PREVIOUS, Propagator, Puller, Receive,
-    Started,
+    Instrumentation, MessageFacts, MessageLink, Outcome, PREVIOUS, Puller, Receive, Started,
 };
 
 /// What carries context beside the propagation fields.
@@ -98,21 +97,13 @@ pub(super) fn ask(
     }
 }
 
-/// The context that a message from `destination` brings: in its attributes, in `AWSTraceHeader`,
-/// and in its body where `instrumentation` looks for envelopes.
+/// The context that a message brings.
 pub(super) fn extract(
     instrumentation: &Instrumentation,
     destination: &Arc<Destination>,
     message: &Message,
 ) -> Extracted {
-    let body = message.body().filter(|_| instrumentation.envelopes());
-    let carrier = HeaderExtractor::from(message).envelope(body);
-    read(&instrumentation.propagator_for(destination), &carrier)
-}
-
-/// What `propagator` makes of a message.
-pub(super) fn read(propagator: &Propagator, carrier: &HeaderExtractor<'_>) -> Extracted {
-    carrier.extract_with(propagator, |carrier| propagator.extract(carrier))
+    aws::extract(instrumentation, destination, message.into(), message.body())
 }
 
 /// What telemetry says of a received message.
@@ -135,11 +126,6 @@ pub(super) fn attempt(message: &Message) -> u32 {
 
 fn sent_at(message: &Message) -> Option<SystemTime> {
     timestamp(system_attribute(message, &SystemName::SentTimestamp)?)
-}
-
-/// A time as SQS writes it: milliseconds since 1970.
-pub(super) fn timestamp(millis: &str) -> Option<SystemTime> {
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis.parse().ok()?))
 }
 
 fn system_attribute<'a>(message: &'a Message, name: &SystemName) -> Option<&'a str> {

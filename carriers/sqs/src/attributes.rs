@@ -82,7 +82,7 @@ impl<V: Value> Map for Option<HashMap<String, V>> {
 }
 
 /// Other languages write other cases; the exact name counts first.
-fn find<'a, V>(map: &'a HashMap<String, V>, name: &str) -> Option<&'a V> {
+pub(crate) fn find<'a, V>(map: &'a HashMap<String, V>, name: &str) -> Option<&'a V> {
     map.get(name).or_else(|| {
         map.iter()
             .find(|(other, _)| other.eq_ignore_ascii_case(name))

@@ -29,6 +29,8 @@ mod extractor;
 mod fields;
 mod injector;
 mod outgoing;
+#[cfg(feature = "lambda")]
+mod records;
 
 use opentelemetry::{Context, propagation::TextMapPropagator};
 
@@ -39,6 +41,8 @@ pub use envelope::MAX_ENVELOPE_BYTES;
 pub use extractor::HeaderExtractor;
 pub use injector::{HeaderInjector, Injected};
 pub use outgoing::Outgoing;
+#[cfg(feature = "lambda")]
+pub use records::NotificationAttributes;
 pub use tracehop_propagation::{DropReason, Dropped, LINEAGE};
 
 /// Writes what `propagator` makes of `cx` to `message`, and `AWSTraceHeader` where the service has

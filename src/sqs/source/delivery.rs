@@ -7,6 +7,7 @@ use aws_sdk_sqs::types::{
 use bytes::Bytes;
 
 use super::receipt::{DeadCopy, Grant, Granted};
+use crate::aws::timestamp;
 use crate::contract::{Delivery, Destination, Lane, LeaseKeeper, Message, Value};
 use crate::sqs::receive;
 use crate::sqs::{binary, entry};
@@ -97,7 +98,7 @@ fn read_system(system: HashMap<SystemName, String>, delivery: &mut Delivery<()>)
         match name {
             SystemName::ApproximateReceiveCount => delivery.attempt = value.parse().unwrap_or(1),
             SystemName::SentTimestamp => {
-                delivery.attributes.enqueued_at = receive::timestamp(&value);
+                delivery.attributes.enqueued_at = timestamp(&value);
             }
             SystemName::MessageGroupId => delivery.message.group = Some(value.into()),
             SystemName::MessageDeduplicationId => delivery.message.dedup_id = Some(value.into()),
