@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# LocalStack: SQS and SNS, in host mode, with no account and no Docker.
+# LocalStack: SQS, SNS and EventBridge, in host mode, with no account and no Docker.
 
 port=${TRACEHOP_LOCALSTACK_PORT:-4566}
 port_variable=TRACEHOP_LOCALSTACK_PORT
@@ -7,7 +7,8 @@ tools=(python3.11:python3.11-venv)
 pins=(constraints.txt)
 
 install_unit() {
-  new_venv "$1" "localstack-core[base-runtime]==$LOCALSTACK_VERSION" \
+  # The last two are what EventBridge needs beyond the base runtime.
+  new_venv "$1" "localstack-core[base-runtime]==$LOCALSTACK_VERSION" moto-ext crontab \
     --constraint "$here/brokers/localstack/constraints.txt"
 }
 
@@ -25,8 +26,8 @@ command_line() {
     "GATEWAY_LISTEN=[::ffff:127.0.0.1]:$port" "LOCALSTACK_HOST=127.0.0.1:$port"
     # Queue URLs that need no name server.
     SQS_ENDPOINT_STRATEGY=path
-    # The first provider of SNS needs moto, which the base runtime lacks.
-    SERVICES=sqs,sns PROVIDER_OVERRIDE_SNS=v2 STRICT_SERVICE_LOADING=1 EAGER_SERVICE_LOADING=1
+    # The provider of SNS that is none of moto's.
+    SERVICES=sqs,sns,events PROVIDER_OVERRIDE_SNS=v2 STRICT_SERVICE_LOADING=1 EAGER_SERVICE_LOADING=1
     # No telemetry, no certificate from the network, no name server of its own.
     DISABLE_EVENTS=1 SKIP_SSL_CERT_DOWNLOAD=1 DNS_ADDRESS=0
     LS_LOG=warning
@@ -38,7 +39,8 @@ command_line() {
 ready() {
   local health
   health=$(curl --silent --fail --max-time 2 "http://127.0.0.1:$port/_localstack/health") || return 1
-  [[ $health == *'"sns": "running"'* && $health == *'"sqs": "running"'* ]] &&
+  [[ $health == *'"sns": "running"'* && $health == *'"sqs": "running"'* &&
+    $health == *'"events": "running"'* ]] &&
     curl --silent --fail --max-time 2 "http://127.0.0.1:$port/_tracehop/faults" >/dev/null
 }
 

@@ -17,12 +17,13 @@ use crate::common;
 use crate::support::trace_header;
 
 /// A topic, and a queue that gets its messages.
-struct Fanout {
-    recorder: Recorder,
+pub(crate) struct Fanout {
+    pub(crate) recorder: Recorder,
     sns: aws_sdk_sns::Client,
     sqs: aws_sdk_sqs::Client,
-    name: String,
-    topic: String,
+    /// Of both.
+    pub(crate) name: String,
+    pub(crate) topic: String,
     queue: String,
 }
 
@@ -33,7 +34,7 @@ impl Fanout {
     }
 
     /// The queue gets messages in envelopes. `None` where there is no LocalStack.
-    async fn enveloped() -> Option<Self> {
+    pub(crate) async fn enveloped() -> Option<Self> {
         Self::delivering("false").await
     }
 
@@ -80,7 +81,7 @@ impl Fanout {
         publish.send().await.unwrap();
     }
 
-    async fn receive(&self, count: usize) -> Vec<Message> {
+    pub(crate) async fn receive(&self, count: usize) -> Vec<Message> {
         let mut messages = Vec::new();
         while messages.len() < count {
             let receive = self.sqs.receive_message().queue_url(&self.queue);
@@ -93,7 +94,7 @@ impl Fanout {
     }
 
     /// The span that the handler of `message` ran in, and the body that it was given.
-    async fn handled(&self, message: &Message) -> (SpanData, String) {
+    pub(crate) async fn handled(&self, message: &Message) -> (SpanData, String) {
         let queue = SqsQueue::from_url(&self.queue).unwrap();
         let queue = queue.instrumentation(instrumentation(&self.recorder));
         let body = async { Ok::<_, Infallible>(message.body().unwrap_or_default().to_owned()) };

@@ -7,6 +7,7 @@
 mod common;
 
 mod batch;
+mod eventbridge;
 mod localstack;
 mod publish;
 mod server;
