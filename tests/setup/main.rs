@@ -13,7 +13,7 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, global};
 use tracehop::contract::{Destination, System};
 use tracehop::telemetry::{
-    Instrumentation, MessageFacts, MessageLink, Outcome, Processed, SendStart,
+    Instrumentation, MessageFacts, MessageLink, Outcome, Processed, Scope, SendStart,
 };
 
 use collector::{CERTIFICATE, http_server, https_server};
@@ -139,7 +139,8 @@ fn in_a_process_handle_a_batch_with_a_sampled_message() {
     });
     let queue = Arc::new(Destination::new(System::AwsSqs, "orders"));
     let messages = created.each_ref().map(MessageLink::new);
-    let batch = Instrumentation::default().process_batch(&queue, &messages);
+    let instrumentation = Instrumentation::default();
+    let batch = instrumentation.process_batch(&queue, Scope::Worker, &messages);
     batch.end(&Processed::default());
     telemetry.shutdown();
 }
