@@ -5,4 +5,4 @@ mod headers;
 mod round_trip;
 
 pub use headers::Headers;
-pub use round_trip::{one_format, round_trip};
+pub use round_trip::{assert_sound, one_format, round_trip};

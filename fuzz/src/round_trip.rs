@@ -64,7 +64,7 @@ pub fn round_trip(composite: &Composite, carrier: &dyn Extractor) -> (Extracted,
 }
 
 /// What may be told of anything that was read.
-fn assert_sound(extracted: &Extracted) {
+pub fn assert_sound(extracted: &Extracted) {
     let span_context = span_context(extracted);
     let found = extracted.format.is_some();
     assert_eq!(span_context.is_valid(), found);
