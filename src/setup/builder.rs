@@ -18,7 +18,7 @@ pub fn builder() -> Builder {
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Builder {
-    baggage: BaggageAttributes,
+    pub(super) baggage: BaggageAttributes,
     linked_sampler: bool,
     xray_trace_ids: bool,
 }
@@ -62,9 +62,9 @@ impl Builder {
         start(self)
     }
 
-    /// A tracer provider with all of it, and nothing that exports yet.
+    /// A tracer provider with all of it but baggage, and nothing that exports yet.
     pub(super) fn tracers(self) -> TracerProviderBuilder {
-        let tracers = SdkTracerProvider::builder().with_span_processor(self.baggage);
+        let tracers = SdkTracerProvider::builder();
         let tracers = if self.linked_sampler {
             tracers.with_sampler(LinkedSampler::from_env())
         } else {

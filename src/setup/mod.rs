@@ -123,9 +123,10 @@ fn start(options: Builder) -> Result<Pipeline, SetupError> {
         })?;
         let exporter = exporter.map_err(|_| Signal::Traces.misconfigured())?;
         let exporter = Exporter::new(exporter, &runtime, &pipeline.tally);
+        let baggage = options.baggage.clone();
         let tracers = options
             .tracers()
-            .with_span_processor(CountedQueue::new(exporter, &pipeline.tally))
+            .with_span_processor(CountedQueue::new(exporter, &pipeline.tally, baggage))
             .build();
         pipeline.tracers = Some(tracers);
     }

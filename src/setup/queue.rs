@@ -9,7 +9,7 @@ use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor,
 };
 
-use super::variable;
+use super::{BaggageAttributes, variable};
 
 const QUEUE_SIZE: &str = "OTEL_BSP_MAX_QUEUE_SIZE";
 const BATCH_SIZE: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
@@ -22,9 +22,11 @@ const DEFAULT_QUEUE_SIZE: usize = 32_768;
 const DEFAULT_BATCH_SIZE: usize = 2_048;
 
 /// The SDK's batch processor, and a count of what finds no room in it, which the SDK keeps to
-/// itself. The room is counted here, so that nothing is refused behind our back.
+/// itself. The room is counted here, so that nothing is refused behind our back. Baggage is put onto
+/// spans here too, because a provider with two processors copies each span for both.
 #[derive(Debug)]
 pub(super) struct CountedQueue {
+    baggage: BaggageAttributes,
     inner: BatchSpanProcessor,
     tally: Arc<Tally>,
     room: usize,
@@ -33,7 +35,11 @@ pub(super) struct CountedQueue {
 impl CountedQueue {
     /// Sized by `OTEL_BSP_*`, and by this crate's defaults where those are not set. `exporter`
     /// tells the tally what it takes.
-    pub(super) fn new(exporter: impl SpanExporter + 'static, tally: &Arc<Tally>) -> Self {
+    pub(super) fn new(
+        exporter: impl SpanExporter + 'static,
+        tally: &Arc<Tally>,
+        baggage: BaggageAttributes,
+    ) -> Self {
         let room = size(QUEUE_SIZE).unwrap_or(DEFAULT_QUEUE_SIZE);
         let batch = size(BATCH_SIZE).unwrap_or(DEFAULT_BATCH_SIZE);
         let config = BatchConfigBuilder::default()
@@ -41,6 +47,7 @@ impl CountedQueue {
             .with_max_export_batch_size(batch)
             .build();
         Self {
+            baggage,
             inner: BatchSpanProcessor::new(exporter, config),
             tally: Arc::clone(tally),
             room,
@@ -50,6 +57,7 @@ impl CountedQueue {
 
 impl SpanProcessor for CountedQueue {
     fn on_start(&self, span: &mut Span, cx: &Context) {
+        self.baggage.on_start(span, cx);
         self.inner.on_start(span, cx);
     }
 
