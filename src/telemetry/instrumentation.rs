@@ -120,7 +120,7 @@ impl Instrumentation {
         if self.metrics().is_some() {
             self.extract(destination, carrier)
         } else {
-            self.propagator().extract_parent(carrier)
+            self.propagator_for(destination).extract_parent(carrier)
         }
     }
 
