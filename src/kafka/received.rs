@@ -30,7 +30,6 @@ impl KafkaCluster {
         if current.is_telemetry_suppressed() {
             return;
         }
-        let started = Started::now();
         let destination = self.topic(message.topic());
         let carrier = HeaderExtractor::from(message);
         let creation = telemetry.creation(&destination, &carrier);
@@ -43,7 +42,7 @@ impl KafkaCluster {
             destination: &destination,
             puller: Puller::Client,
             parent: &current,
-            started,
+            started: Started::when_recorded(),
             messages: std::slice::from_ref(&link),
             batch: false,
         };

@@ -60,7 +60,7 @@ impl Event {
         let span = common(&sources, destinations).map(|destination| {
             let current = Context::current();
             let scope = Scope::Caller(&current);
-            let span = instrumentation.process_batch(&destination, scope, &links);
+            let mut span = instrumentation.process_batch(&destination, scope, &links);
             span.triggers_function();
             span
         });
@@ -76,7 +76,7 @@ impl Event {
     pub(super) fn process(&self, index: usize, record: &Record<'_>) -> ProcessSpan {
         let source = &self.sources[index];
         let event = self.span.as_ref().map(ProcessSpan::context);
-        let span = self.instrumentation.process(&ProcessStart {
+        let mut span = self.instrumentation.process(&ProcessStart {
             destination: &source.destination,
             creation: &source.creation,
             attempt: record.attempt,

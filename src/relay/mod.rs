@@ -152,7 +152,7 @@ impl<K: Sink> Relay<K> {
         let mut stopped = false;
         while !stopped && let Some(delivery) = waiting.next() {
             let place = tried.len();
-            let (incoming, span) = rules.begin(delivery);
+            let (incoming, mut span) = rules.begin(delivery);
             let hop = hops(&incoming).saturating_add(1);
             span.relayed(self.name(incoming.destination()), hop);
             let process = span.context().clone();

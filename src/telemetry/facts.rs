@@ -132,6 +132,21 @@ impl<'a> MessageFacts<'a> {
         }
     }
 
+    /// How many attributes there are to tell of it, but for headers.
+    pub(super) fn count(&self) -> usize {
+        let known = [
+            self.id.is_some(),
+            self.conversation_id.is_some(),
+            self.body_size.is_some(),
+            self.partition.is_some(),
+            self.offset.is_some(),
+            self.key.is_some(),
+            self.tombstone,
+            self.delivery_tag.is_some(),
+        ];
+        known.into_iter().filter(|known| *known).count()
+    }
+
     /// The partition, which samplers see too.
     pub(super) fn partition(&self) -> Option<KeyValue> {
         self.partition.map(names::partition)

@@ -1,10 +1,10 @@
 use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::Context;
 use tracehop_propagation::RemoteLink;
 
 use super::facts::MessageLink;
 use super::instrumentation::Instrumentation;
-use super::names::{self, LinkType};
+use super::names::LinkType;
 use crate::contract::System;
 
 /// The limit of the SDK's default (`OTEL_SPAN_LINK_COUNT_LIMIT`).
@@ -24,12 +24,13 @@ pub(super) fn creation_links(
     let mut links = Vec::with_capacity(messages.len());
     for message in messages {
         for to in creations(message.creation) {
-            let mut link = link(to, LinkType::Creation);
+            let mut attributes = Vec::with_capacity(1 + message.facts.count());
+            attributes.push(LinkType::Creation.attribute());
             message.facts.describe(system, body_size, |attribute| {
-                link.attributes.push(attribute);
+                attributes.push(attribute);
             });
-            link.attributes.extend(message.facts.partition());
-            links.push(link);
+            attributes.extend(message.facts.partition());
+            links.push(Link::new(to, attributes, 0));
         }
     }
     links
@@ -43,8 +44,5 @@ pub(super) fn creations(cx: &Context) -> impl Iterator<Item = SpanContext> {
 }
 
 pub(super) fn link(to: SpanContext, link_type: LinkType) -> Link {
-    // Room for what is said of one message, so that the list grows once.
-    let mut attributes = Vec::with_capacity(4);
-    attributes.push(KeyValue::new(names::LINK_TYPE, link_type.as_str()));
-    Link::new(to, attributes, 0)
+    Link::new(to, vec![link_type.attribute()], 0)
 }

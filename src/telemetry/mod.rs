@@ -8,6 +8,7 @@ mod counters;
 mod facts;
 mod headers;
 mod instrumentation;
+mod interned;
 mod lineage;
 mod links;
 mod marked;

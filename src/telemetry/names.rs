@@ -4,6 +4,8 @@
 //! The conventions' names stand here and not in a dependency, because the crate that has them may
 //! rename them in a minor version. A test compares the two.
 
+use std::sync::LazyLock;
+
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{InstrumentationScope, KeyValue};
 
@@ -89,7 +91,14 @@ pub(super) const OTHER: &str = "_OTHER";
 
 /// The attribute that says a Kafka partition, which the conventions have as text.
 pub(super) fn partition(partition: i32) -> KeyValue {
-    KeyValue::new(PARTITION_ID, partition.to_string())
+    /// Most topics have fewer partitions.
+    static LOW: LazyLock<[Box<str>; 128]> =
+        LazyLock::new(|| std::array::from_fn(|number| number.to_string().into()));
+    let low = usize::try_from(partition).ok();
+    match low.and_then(|number| LOW.get(number)) {
+        Some(text) => KeyValue::new(PARTITION_ID, &**text),
+        None => KeyValue::new(PARTITION_ID, partition.to_string()),
+    }
 }
 
 /// What a client asks of the broker besides sending and receiving.
@@ -187,6 +196,11 @@ impl Op {
         }
     }
 
+    /// Whether its context goes anywhere: onto a message, or into a handler.
+    pub(super) const fn has_context(self) -> bool {
+        matches!(self, Self::Create | Self::Send | Self::Process)
+    }
+
     /// Whether messages come rather than go, which is when a consumer group is told.
     pub(super) const fn consumes(self) -> bool {
         !matches!(self, Self::Create | Self::Send)
@@ -212,6 +226,11 @@ impl LinkType {
             Self::PreviousAttempt => "previous_attempt",
             Self::Ambient => "ambient",
         }
+    }
+
+    /// The attribute of a link that says so.
+    pub(super) fn attribute(self) -> KeyValue {
+        KeyValue::new(LINK_TYPE, self.as_str())
     }
 }
 

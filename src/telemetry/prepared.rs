@@ -3,6 +3,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use opentelemetry::KeyValue;
 
 use super::guarded;
+use super::interned::Interned;
 use super::names::{self, Op};
 use super::options::Options;
 use super::propagator::Propagator;
@@ -19,14 +20,14 @@ pub(super) struct Prepared {
     pub(super) metric: Vec<KeyValue>,
     /// Its own formats, if it has some.
     pub(super) formats: Option<Propagator>,
-    template: Option<Arc<str>>,
+    template: Option<String>,
     operations: [OnceLock<Operation>; Op::COUNT],
 }
 
 /// What spans and metrics say of one operation on one destination.
 #[derive(Debug)]
 pub(super) struct Operation {
-    pub(super) span_name: String,
+    pub(super) span_name: Interned,
     /// What samplers see.
     pub(super) start: Vec<KeyValue>,
     /// What is added to a span that is recorded.
@@ -45,7 +46,7 @@ impl Prepared {
             enabled: guarded(|| (options.filter)(destination)).unwrap_or_default(),
             metric: Vec::new(),
             formats: formats.map(Propagator::ours),
-            template: template.map(Arc::from),
+            template,
             operations: [const { OnceLock::new() }; Op::COUNT],
         };
         prepared.metric = prepared.metric_attributes();
@@ -73,8 +74,8 @@ impl Prepared {
             .map(|group| text(names::CONSUMER_GROUP, group));
         Operation {
             span_name: match self.span_name_destination() {
-                Some(destination) => format!("{name} {destination}"),
-                None => name.to_owned(),
+                Some(destination) => Interned::new(&format!("{name} {destination}")),
+                None => Interned::new(name),
             },
             start: [operation.clone(), self.start_attributes()].concat(),
             recorded: group
@@ -117,10 +118,7 @@ impl Prepared {
             attributes.push(text(names::DESTINATION_NAME, &destination.name));
         }
         if let Some(template) = &self.template {
-            attributes.push(KeyValue::new(
-                names::DESTINATION_TEMPLATE,
-                Arc::clone(template),
-            ));
+            attributes.push(text(names::DESTINATION_TEMPLATE, template));
         }
         attributes.extend(self.server_attributes());
         attributes
@@ -150,10 +148,7 @@ impl Prepared {
     fn metric_attributes(&self) -> Vec<KeyValue> {
         let mut attributes = vec![KeyValue::new(names::SYSTEM, self.system().as_str())];
         if let Some(template) = &self.template {
-            attributes.push(KeyValue::new(
-                names::DESTINATION_TEMPLATE,
-                Arc::clone(template),
-            ));
+            attributes.push(text(names::DESTINATION_TEMPLATE, template));
         } else if let Some(name) = self.low_cardinality_name() {
             attributes.push(text(names::DESTINATION_NAME, name));
         }
@@ -203,7 +198,7 @@ impl Destinations {
     }
 }
 
-/// A reference-counted value, so that a copy for a span copies no text.
+/// A copy for a span copies no text.
 fn text(key: &'static str, value: &str) -> KeyValue {
-    KeyValue::new(key, Arc::<str>::from(value))
+    KeyValue::new(key, Interned::new(value))
 }

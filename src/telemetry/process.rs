@@ -95,7 +95,7 @@ impl Instrumentation {
             }
             onto = onto.with_value(InHand::new(start.creation));
         }
-        let live = Live::begin(
+        let mut live = Live::begin(
             self,
             Start {
                 destination: start.destination,
@@ -205,18 +205,18 @@ impl ProcessSpan {
 
     /// Says that the message is relayed, on which route, and the how manieth hop that is. Nothing
     /// is made of the route where the span is not recorded.
-    pub fn relayed(&self, route: impl Into<opentelemetry::StringValue>, hop: u32) {
+    pub fn relayed(&mut self, route: impl Into<opentelemetry::StringValue>, hop: u32) {
         self.live.set(names::RELAY_ROUTE, route.into());
         self.live.set(names::RELAY_HOP, i64::from(hop));
     }
 
     /// Says that a function was invoked with the message or the batch, as AWS Lambda does it.
-    pub fn triggers_function(&self) {
+    pub fn triggers_function(&mut self) {
         self.live.set(names::FAAS_TRIGGER, "pubsub");
     }
 
     /// Ends the span and records its duration.
-    pub fn end(self, processed: &Processed<'_>) {
+    pub fn end(mut self, processed: &Processed<'_>) {
         if let Some(settlement) = processed.settlement {
             self.live.set(names::SETTLEMENT, settlement.as_str());
         }

@@ -85,8 +85,8 @@ impl Instrumentation {
                 links: creation_links(self, receive.destination.system, linked),
                 facts: single.map_or(&MessageFacts::NONE, |message| &message.facts),
                 batch_count: receive.batch.then_some(receive.messages.len()),
-                started: Some(receive.started.at()),
-                clock: Some(receive.started.clock()),
+                started: receive.started.at(),
+                clock: receive.started.clock(),
                 span: self.receive_spans(receive.puller) && (!empty || options.empty_polls),
             },
         );
@@ -101,7 +101,7 @@ impl Instrumentation {
         if start.messages.is_empty() {
             links.extend(InHand::links(start.parent));
         }
-        let live = Live::begin(
+        let mut live = Live::begin(
             self,
             Start {
                 destination: start.destination,
@@ -132,11 +132,6 @@ impl Instrumentation {
 pub struct SettleSpan(Live);
 
 impl SettleSpan {
-    /// The span's context, else the parent's.
-    pub fn context(&self) -> &Context {
-        self.0.context()
-    }
-
     /// Ends the span and records its metrics.
     pub fn end(self, outcome: &Outcome<'_>) {
         outcome.end(self.0);

@@ -122,7 +122,7 @@ impl Instrumentation {
         } else {
             Op::Send.kind()
         };
-        let started = SystemTime::now();
+        let started = start.batch_count.map(|_| SystemTime::now());
         let live = Live::begin(
             self,
             Start {
@@ -134,7 +134,7 @@ impl Instrumentation {
                 links: creation_links(self, start.destination.system, start.messages),
                 facts: &start.facts,
                 batch_count: start.batch_count,
-                started: Some(started),
+                started,
                 clock: None,
                 span: true,
             },
@@ -168,9 +168,9 @@ impl CreateSpan {
         self.0.context()
     }
 
-    /// Says when its send began, which is when it ends, by whichever way. Default: when it is
-    /// ended.
-    pub fn sending(&mut self, at: SystemTime) {
+    /// Says when its send began, which is when it ends, by whichever way. Default, and for `None`:
+    /// when it is ended.
+    pub fn sending(&mut self, at: Option<SystemTime>) {
         self.0.ends_at(at);
     }
 
@@ -185,7 +185,7 @@ impl CreateSpan {
 #[must_use = "dropping it ends the span as cancelled"]
 pub struct SendSpan {
     live: Live,
-    started: SystemTime,
+    started: Option<SystemTime>,
 }
 
 impl SendSpan {
@@ -194,8 +194,9 @@ impl SendSpan {
         self.live.context()
     }
 
-    /// When it began, for [`CreateSpan::sending`].
-    pub fn started(&self) -> SystemTime {
+    /// When it began, for [`CreateSpan::sending`]; `None` for a single send, whose message has no
+    /// create span.
+    pub fn started(&self) -> Option<SystemTime> {
         self.started
     }
 

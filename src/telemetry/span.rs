@@ -12,6 +12,7 @@ use super::facts::{MessageFacts, OperationError, saturating};
 use super::instrumentation::{Instrumentation, with};
 use super::links::MOST_LINKS;
 use super::names::{self, Op};
+use super::options::Options;
 use super::prepared::Prepared;
 use crate::contract::Destination;
 
@@ -19,18 +20,29 @@ use crate::contract::Destination;
 /// [`end`](Self::end) or as `cancelled` when it is dropped.
 #[derive(Debug)]
 pub(super) struct Live {
-    instrumentation: Instrumentation,
     op: Op,
     context: Context,
-    /// The span of `context` is ours to end.
-    has_span: bool,
-    recording: bool,
+    span: Spanned,
     /// `None` once it has ended, and where nothing is recorded at all.
     pending: Option<Pending>,
 }
 
+/// The span of an operation.
+#[derive(Debug)]
+enum Spanned {
+    /// There is none.
+    None,
+    /// One that is not recorded, and of which nothing is kept but its place in the context.
+    Unrecorded,
+    /// One that nobody else adds to.
+    Own(BoxedSpan),
+    /// The one of the context, which is current in a handler.
+    Current,
+}
+
 #[derive(Debug)]
 struct Pending {
+    instrumentation: Instrumentation,
     prepared: Arc<Prepared>,
     /// Where it is measured.
     started: Option<Instant>,
@@ -52,15 +64,15 @@ pub(super) struct Start<'a> {
     pub(super) facts: &'a MessageFacts<'a>,
     /// How many messages a batch call is about; `None` for single calls.
     pub(super) batch_count: Option<usize>,
-    /// When it began, where that is known: by the wall clock, and by the one that does not jump.
+    /// When it began, where that is not now: by the wall clock, and by the one that does not jump.
     pub(super) started: Option<SystemTime>,
     pub(super) clock: Option<Instant>,
     /// Whether there is a span, metrics aside.
     pub(super) span: bool,
 }
 
-/// Room for the attributes that a recorded span gets after its start, so that it grows once.
-const ROOM: usize = 8;
+/// Room for the attributes that a recorded span gets after its start.
+const ROOM: usize = 4;
 
 impl Live {
     pub(super) fn begin(instrumentation: &Instrumentation, mut start: Start<'_>) -> Self {
@@ -68,49 +80,52 @@ impl Live {
         let prepared = (!suppressed)
             .then(|| instrumentation.prepared(start.destination))
             .flatten();
-        let mut live = Self {
-            instrumentation: instrumentation.clone(),
-            op: start.op,
-            context: start.onto.clone(),
-            has_span: false,
-            recording: false,
-            pending: None,
-        };
         let Some(prepared) = prepared else {
-            return live;
+            return Self {
+                op: start.op,
+                context: start.onto.clone(),
+                span: Spanned::None,
+                pending: None,
+            };
         };
-        if start.span
-            && let Some(span) = live.build(&prepared, &mut start)
-        {
-            live.recording = span.is_recording();
-            live.has_span = true;
-            live.context = start.onto.with_span(span);
-        }
         let measured = instrumentation.metrics().is_some();
-        live.pending = Some(Pending {
-            started: measured.then(|| start.clock.unwrap_or_else(Instant::now)),
-            partition: start.facts.partition,
-            messages: start.batch_count.map_or(1, |count| count as u64),
-            prepared,
-            ends_at: None,
-        });
-        live
+        let span = start.span.then(|| build(instrumentation, &prepared, &mut start));
+        let (context, span) = match span.flatten() {
+            None => (start.onto.clone(), Spanned::None),
+            Some(span) => placed(span, &start, measured),
+        };
+        Self {
+            op: start.op,
+            context,
+            span,
+            pending: Some(Pending {
+                instrumentation: instrumentation.clone(),
+                started: measured.then(|| start.clock.unwrap_or_else(Instant::now)),
+                partition: start.facts.partition,
+                messages: start.batch_count.map_or(1, |count| count as u64),
+                prepared,
+                ends_at: None,
+            }),
+        }
     }
 
-    /// The span's context, else the one that the operation was given.
+    /// The span's context, else the one that the operation was given; for receives and settles,
+    /// whose context goes nowhere, the one that they were given.
     pub(super) fn context(&self) -> &Context {
         &self.context
     }
 
     /// Whether there is a span, sampled or not.
     pub(super) fn has_span(&self) -> bool {
-        self.has_span
+        !matches!(self.span, Spanned::None)
     }
 
     /// Sets an attribute if the span is recorded.
-    pub(super) fn set(&self, key: &'static str, value: impl Into<opentelemetry::Value>) {
-        if self.recording {
-            self.context.span().set_attribute(KeyValue::new(key, value));
+    pub(super) fn set(&mut self, key: &'static str, value: impl Into<opentelemetry::Value>) {
+        match &mut self.span {
+            Spanned::None | Spanned::Unrecorded => {}
+            Spanned::Own(span) => span.set_attribute(KeyValue::new(key, value)),
+            Spanned::Current => self.context.span().set_attribute(KeyValue::new(key, value)),
         }
     }
 
@@ -119,9 +134,8 @@ impl Live {
         let Some(pending) = &mut self.pending else {
             return;
         };
-        if self.recording {
-            let span = self.context.span();
-            let body_size = self.instrumentation.options().body_size;
+        if let Spanned::Own(span) = &mut self.span {
+            let body_size = pending.instrumentation.options().body_size;
             facts.describe(pending.prepared.system(), body_size, |attribute| {
                 span.set_attribute(attribute);
             });
@@ -140,21 +154,19 @@ impl Live {
     }
 
     /// When the span ends, if it is not when it is told to.
-    pub(super) fn ends_at(&mut self, at: SystemTime) {
+    pub(super) fn ends_at(&mut self, at: Option<SystemTime>) {
         if let Some(pending) = &mut self.pending {
-            pending.ends_at = Some(at);
+            pending.ends_at = at;
         }
     }
 
     /// Records the time in the queue with the span's context current.
     pub(super) fn queue_time(&self, facts: &MessageFacts<'_>) {
-        if let (Some(pending), Some(metrics), Some(enqueued_at)) = (
-            &self.pending,
-            self.instrumentation.metrics(),
-            facts.enqueued_at,
-        ) {
+        if let (Some(pending), Some(enqueued_at)) = (&self.pending, facts.enqueued_at)
+            && let Some(metrics) = pending.instrumentation.metrics()
+        {
             let waited = super::queue_time(enqueued_at, SystemTime::now());
-            let _current = self.has_span.then(|| self.context.clone().attach());
+            let _current = self.has_span().then(|| self.context.clone().attach());
             metrics
                 .queue_time
                 .record(waited.as_secs_f64(), &pending.prepared.metric);
@@ -171,27 +183,39 @@ impl Live {
             return;
         };
         self.measure(&pending, error, failed as u64);
-        if !self.has_span {
-            return;
+        if let Some(error) = error {
+            self.fail(error);
         }
-        let span = self.context.span();
-        if let (true, Some(error)) = (self.recording, error) {
-            span.set_attribute(KeyValue::new(
-                names::ERROR_TYPE,
-                error.error_type().to_owned(),
-            ));
-            span.set_status(Status::error(error.description().to_owned()));
-        }
-        match (self.recording, pending.ends_at) {
+        match &mut self.span {
             // Nobody hears of its end.
-            (false, _) => {}
-            (true, Some(at)) => span.end_with_timestamp(at),
-            (true, None) => span.end(),
+            Spanned::None | Spanned::Unrecorded => {}
+            Spanned::Own(span) => match pending.ends_at {
+                Some(at) => span.end_with_timestamp(at),
+                None => span.end(),
+            },
+            Spanned::Current => self.context.span().end(),
+        }
+    }
+
+    fn fail(&mut self, error: &OperationError<'_>) {
+        let error_type = || KeyValue::new(names::ERROR_TYPE, error.error_type().to_owned());
+        let status = || Status::error(error.description().to_owned());
+        match &mut self.span {
+            Spanned::None | Spanned::Unrecorded => {}
+            Spanned::Own(span) => {
+                span.set_attribute(error_type());
+                span.set_status(status());
+            }
+            Spanned::Current => {
+                let span = self.context.span();
+                span.set_attribute(error_type());
+                span.set_status(status());
+            }
         }
     }
 
     fn measure(&self, pending: &Pending, error: Option<&OperationError<'_>>, failed: u64) {
-        let (Some(metrics), Some(started)) = (self.instrumentation.metrics(), pending.started)
+        let (Some(metrics), Some(started)) = (pending.instrumentation.metrics(), pending.started)
         else {
             return;
         };
@@ -210,7 +234,7 @@ impl Live {
             with(fine, [KeyValue::new(names::ERROR_TYPE, error_type)])
         });
         let attributes = failure.as_deref().unwrap_or(fine);
-        let _current = self.has_span.then(|| self.context.clone().attach());
+        let _current = self.has_span().then(|| self.context.clone().attach());
         duration.record(started.elapsed().as_secs_f64(), attributes);
         let all = pending.messages;
         match self.op {
@@ -231,53 +255,74 @@ impl Live {
             _ => {}
         }
     }
+}
 
-    fn build(&self, prepared: &Prepared, start: &mut Start<'_>) -> Option<BoxedSpan> {
-        let tracer = self.instrumentation.tracer()?;
-        let operation = prepared.operation(start.op);
-        let mut attributes = Vec::with_capacity(operation.start.len() + ROOM);
-        attributes.extend_from_slice(&operation.start);
-        attributes.extend(start.facts.partition());
-        let mut links = std::mem::take(&mut start.links);
-        let omitted = links.len().saturating_sub(MOST_LINKS);
-        links.truncate(MOST_LINKS);
-        let mut builder = SpanBuilder::from_name(operation.span_name.clone());
-        builder.span_kind = Some(start.kind.clone());
-        builder.attributes = Some(attributes);
-        builder.start_time = start.started;
-        builder.links = (!links.is_empty()).then_some(links);
-        let mut span = tracer.build_with_context(builder, start.parent);
-        if !span.span_context().is_valid() {
-            return None;
-        }
-        if span.is_recording() {
-            self.complete(&mut span, prepared, start);
-            if omitted > 0 {
-                span.set_attribute(KeyValue::new(names::LINKS_OMITTED, saturating(omitted)));
-            }
-        }
-        Some(span)
+/// The context of an operation with a span, and who has the span. One that nobody but us adds to is
+/// not in the context, where each addition would take a lock: its place in the trace is.
+fn placed(span: BoxedSpan, start: &Start<'_>, measured: bool) -> (Context, Spanned) {
+    if span.is_recording() && start.op == Op::Process {
+        return (start.onto.with_span(span), Spanned::Current);
     }
+    // Metrics are recorded where the span is current.
+    let context = if start.op.has_context() || measured {
+        let span_context = span.span_context().clone();
+        start.onto.with_remote_span_context(span_context)
+    } else {
+        start.onto.clone()
+    };
+    let span = span.is_recording().then_some(span);
+    (context, span.map_or(Spanned::Unrecorded, Spanned::Own))
+}
 
-    fn complete(&self, span: &mut BoxedSpan, prepared: &Prepared, start: &Start<'_>) {
-        let options = self.instrumentation.options();
-        span.set_attributes(prepared.operation(start.op).recorded.iter().cloned());
-        if let Some(count) = start.batch_count {
-            span.set_attribute(KeyValue::new(names::BATCH_MESSAGE_COUNT, saturating(count)));
+fn build(
+    instrumentation: &Instrumentation,
+    prepared: &Prepared,
+    start: &mut Start<'_>,
+) -> Option<BoxedSpan> {
+    let tracer = instrumentation.tracer()?;
+    let operation = prepared.operation(start.op);
+    let mut attributes = Vec::with_capacity(operation.start.len() + ROOM);
+    attributes.extend_from_slice(&operation.start);
+    attributes.extend(start.facts.partition());
+    let mut links = std::mem::take(&mut start.links);
+    let omitted = links.len().saturating_sub(MOST_LINKS);
+    links.truncate(MOST_LINKS);
+    let mut builder = SpanBuilder::from_name(operation.span_name.name());
+    builder.span_kind = Some(start.kind.clone());
+    builder.attributes = Some(attributes);
+    builder.start_time = start.started;
+    builder.links = (!links.is_empty()).then_some(links);
+    let mut span = tracer.build_with_context(builder, start.parent);
+    if !span.span_context().is_valid() {
+        return None;
+    }
+    if span.is_recording() {
+        complete(&mut span, instrumentation.options(), prepared, start);
+        if omitted > 0 {
+            span.set_attribute(KeyValue::new(names::LINKS_OMITTED, saturating(omitted)));
         }
-        start
-            .facts
-            .describe(prepared.system(), options.body_size, |attribute| {
-                span.set_attribute(attribute);
-            });
-        if matches!(start.op, Op::Create | Op::Send | Op::Process) {
-            if let (Some(captured), Some(headers)) = (&options.headers, start.facts.headers) {
-                captured.describe(headers, |attribute| span.set_attribute(attribute));
-            }
-            for key in &options.baggage {
-                if let Some(value) = start.onto.baggage().get(key.as_str()) {
-                    span.set_attribute(KeyValue::new(key.clone(), value.clone()));
-                }
+    }
+    Some(span)
+}
+
+/// Adds what samplers need not see.
+fn complete(span: &mut BoxedSpan, options: &Options, prepared: &Prepared, start: &Start<'_>) {
+    span.set_attributes(prepared.operation(start.op).recorded.iter().cloned());
+    if let Some(count) = start.batch_count {
+        span.set_attribute(KeyValue::new(names::BATCH_MESSAGE_COUNT, saturating(count)));
+    }
+    start
+        .facts
+        .describe(prepared.system(), options.body_size, |attribute| {
+            span.set_attribute(attribute);
+        });
+    if matches!(start.op, Op::Create | Op::Send | Op::Process) {
+        if let (Some(captured), Some(headers)) = (&options.headers, start.facts.headers) {
+            captured.describe(headers, |attribute| span.set_attribute(attribute));
+        }
+        for key in &options.baggage {
+            if let Some(value) = start.onto.baggage().get(key.as_str()) {
+                span.set_attribute(KeyValue::new(key.clone(), value.clone()));
             }
         }
     }

@@ -92,6 +92,7 @@ fn a_batch_has_create_spans_that_end_when_its_send_began_and_a_client_span_linke
     for create in &mut creates {
         create.sending(began);
     }
+    let began = began.unwrap();
     let failed = OperationError::new("InvalidMessageContents", "no");
     creates.remove(0).end(&Outcome::success());
     creates.remove(0).end(&Outcome::failure(failed));
@@ -166,9 +167,12 @@ fn dropped_spans_end_once_as_cancelled() {
     let instrumentation = recorder.instrumentation();
     let queue = orders();
     let mut create = instrumentation.create(&queue, &Context::new(), &MessageFacts::NONE);
-    let send = instrumentation.send(&single(&queue, &Context::new()));
+    let send = instrumentation.send(&SendStart {
+        batch_count: Some(1),
+        ..single(&queue, &Context::new())
+    });
     create.sending(send.started());
-    let began = send.started();
+    let began = send.started().unwrap();
     drop((create, send));
     let spans = recorder.spans();
     assert_eq!(spans.len(), 2);
