@@ -56,6 +56,10 @@ pub(crate) fn parse(headers: &[&str]) -> Option<Parsed> {
 /// Writes the members that are valid, since the API takes values that no header may contain;
 /// `None` rather than an empty header.
 pub(crate) fn format(state: &TraceState) -> Option<String> {
+    // Mostly there is none, and to walk it takes a list.
+    if *state == TraceState::NONE {
+        return None;
+    }
     let valid = |(key, value): &(&str, &str)| is_valid(key, value);
     let header = join(state.into_iter().filter(valid));
     (!header.is_empty()).then_some(header)

@@ -36,7 +36,7 @@ pub(super) fn write(cx: &Context, policy: &BaggagePolicy, dropped: &mut BaggageD
         text: String::with_capacity(64),
         room: Room::new(policy),
         policy,
-        names_trace: names_trace(cx),
+        cx,
         dropped,
     };
     let mut written = Vec::new();
@@ -78,14 +78,14 @@ struct Header<'a> {
     text: String,
     room: Room,
     policy: &'a BaggagePolicy,
-    names_trace: bool,
+    cx: &'a Context,
     dropped: &'a mut BaggageDropped,
 }
 
 impl Header<'_> {
     /// Appends one member, unless the policy, the limits or Sentry's rule keep it back.
     fn push(&mut self, key: &str, value: &str, write: impl FnOnce(&mut String)) {
-        if !self.names_trace && key.starts_with(SENTRY) {
+        if key.starts_with(SENTRY) && !names_trace(self.cx) {
             self.dropped.other_trace += 1;
             return;
         }
