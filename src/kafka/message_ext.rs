@@ -7,7 +7,7 @@ use rdkafka::message::Message;
 use tracehop_kafka::HeaderExtractor;
 
 use super::{KafkaCluster, received};
-use crate::telemetry::{PREVIOUS, ProcessSpan, ProcessStart, Propagator, Scope, previous};
+use crate::telemetry::{PREVIOUS, ProcessSpan, ProcessStart, Propagator, previous};
 
 /// Tracing for a consumer loop of one's own, on the records that `rdkafka` consumed: borrowed ones,
 /// and owned ones that are handled elsewhere.
@@ -69,14 +69,15 @@ where
     let carrier = HeaderExtractor::from(message);
     let telemetry = cluster.telemetry();
     let destination = cluster.topic(message.topic());
-    let propagator = telemetry.propagator_for(&destination);
+    let current = Context::current();
+    let (creation, scope) = telemetry.creation_within(&destination, &carrier, &current);
     telemetry.process(&ProcessStart {
         destination: &destination,
-        creation: &propagator.extract(&carrier).context,
+        creation: &creation,
         // A record says nothing of the attempts before.
         attempt: 1,
         previous: carrier.get(PREVIOUS).and_then(previous),
         facts: received::facts(message, &carrier),
-        scope: Scope::Caller(&Context::current()),
+        scope,
     })
 }

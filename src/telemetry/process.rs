@@ -2,8 +2,9 @@ use std::sync::Arc;
 
 use opentelemetry::Context;
 use opentelemetry::baggage::{Baggage, BaggageExt};
+use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
-use tracehop_propagation::with_hints;
+use tracehop_propagation::{RemoteLink, with_hints};
 
 use super::facts::{MessageFacts, MessageLink, OperationError, saturating};
 use super::instrumentation::Instrumentation;
@@ -16,7 +17,7 @@ use crate::contract::{Destination, Settlement};
 /// What surrounds the handling of a message.
 #[derive(Clone, Copy, Debug)]
 pub enum Scope<'a> {
-    /// A worker: nothing is ambient.
+    /// A worker, or a message that was read onto what is current: nothing else is ambient.
     Worker,
     /// The user's own loop, with what is current there. A local span in it is the parent, but for
     /// [`Correlation::Link`].
@@ -66,6 +67,26 @@ pub struct Trace {
 }
 
 impl Instrumentation {
+    /// Reads the context of a message that the user's own loop handles where `current` is current,
+    /// for its process span: straight onto `current` where nothing there could be taken for the
+    /// message's, since that is then the handler's context but for the span. Nothing is counted.
+    pub fn creation_within<'a>(
+        &self,
+        destination: &Arc<Destination>,
+        carrier: &dyn Extractor,
+        current: &'a Context,
+    ) -> (Context, Scope<'a>) {
+        let propagator = self.propagator_for(destination);
+        let free = !current.has_active_span()
+            && current.baggage().is_empty()
+            && RemoteLink::of(current).is_none();
+        if free {
+            (propagator.extract_onto(current, carrier), Scope::Worker)
+        } else {
+            (propagator.extract(carrier).context, Scope::Caller(current))
+        }
+    }
+
     /// Starts the process span of one message, and records its time in the queue. With no SDK, and
     /// for destinations that are filtered out, the handler's context is the message's own.
     pub fn process(&self, start: &ProcessStart<'_>) -> ProcessSpan {

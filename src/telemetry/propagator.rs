@@ -96,6 +96,17 @@ impl Propagator {
         }
     }
 
+    /// Reads a carrier onto `cx`: what is not found leaves that as it is.
+    pub(super) fn extract_onto(&self, cx: &Context, carrier: &dyn Extractor) -> Context {
+        match &self.0 {
+            Kind::Ours(composite) => composite.extract_with_context(cx, carrier),
+            Kind::Given(_) | Kind::Global(_) => {
+                let extracted = guarded(|| self.extract_with_context(cx, carrier));
+                extracted.unwrap_or_else(|| cx.clone())
+            }
+        }
+    }
+
     /// Reads of a carrier what says where it was created, into an empty context; baggage may be in
     /// it or not.
     pub fn extract_parent(&self, carrier: &dyn Extractor) -> Context {

@@ -1,10 +1,13 @@
 //! Where a process span goes: its parent, its links and what its handler runs in.
 
+use std::collections::HashMap;
+
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue};
 use tracehop::telemetry::{Correlation, LinkType, MessageFacts, ProcessStart, Processed, Scope};
 use tracehop::testing::Recorder;
+use tracehop_propagation::Extracted;
 
 use super::process::{linking, start};
 use super::{attribute, created, links, map, orders, remote};
@@ -147,6 +150,49 @@ fn the_users_own_values_stay_in_the_context() {
         .instrumentation()
         .process(&start(&queue, &message, scope));
     assert_eq!(process.context().get(), Some(&Mine(3)));
+}
+
+#[test]
+fn a_message_that_is_read_where_something_is_current_takes_nothing_of_another_message() {
+    #[derive(Debug, PartialEq)]
+    struct Mine(u8);
+    let recorder = Recorder::new();
+    let instrumentation = recorder.instrumentation();
+    let queue = orders();
+    let traceparent = tracehop_propagation::traceparent(&remote(7)).unwrap();
+    let headers = [("traceparent", &*traceparent), ("baggage", "theirs=2")];
+    let carrier = headers.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let carrier = HashMap::from(carrier);
+    // An AWS service's own trace, which may only be linked to.
+    let linked = Extracted::from(Context::new()).or_aws_trace_header(
+        "Root=1-00000000-000000000000000000000009;Parent=0000000000000009;Sampled=0",
+    );
+    let others = [
+        Context::new(),
+        Context::new().with_baggage([KeyValue::new("mine", "1")]),
+        created(8),
+        ambient(&recorder),
+        linked.context,
+    ];
+    for current in others.map(|current| current.with_value(Mine(3))) {
+        let (creation, scope) = instrumentation.creation_within(&queue, &carrier, &current);
+        let process = instrumentation.process(&start(&queue, &creation, scope));
+        assert_eq!(process.trace().links[0], (remote(7), LinkType::Creation));
+        assert_eq!(process.trace().links.len(), 1);
+        let local = current.span().span_context().clone();
+        let is_ambient = local.is_valid() && !local.is_remote();
+        let parent = if is_ambient { local } else { remote(7) };
+        assert_eq!(process.trace().parent, Some(parent));
+        assert_eq!(process.context().get(), Some(&Mine(3)));
+        let baggage = process.context().baggage();
+        assert_eq!(baggage.len(), 1);
+        assert_eq!(baggage.get("theirs").unwrap().as_str(), "2");
+        let empty = HashMap::<String, String>::new();
+        let (creation, scope) = instrumentation.creation_within(&queue, &empty, &current);
+        let process = instrumentation.process(&start(&queue, &creation, scope));
+        assert!(process.context().baggage().is_empty());
+        assert!(process.trace().links.is_empty());
+    }
 }
 
 #[test]
