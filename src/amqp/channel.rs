@@ -256,24 +256,25 @@ impl TracedChannel {
         settlement.trace(self.receivers.unsettled(), call).await
     }
 
-    /// The span of a publish, whose context is on the message; `None` where there is nothing to do.
+    /// The span of a publish, whose context is on the message; `None` where there is nothing to end.
     fn publishing(
         &self,
         exchange: &ShortString,
         routing_key: &ShortString,
         payload: &[u8],
         properties: &mut BasicProperties,
-    ) -> Option<SendSpan> {
+    ) -> Option<Box<SendSpan>> {
         let current = Context::current();
-        self.instrumentation.concerns(&current).then(|| {
-            let sender = Sender {
-                instrumentation: &self.instrumentation,
-                destination: &self.published.get(exchange, routing_key),
-                budget: self.budget,
-                current: &current,
-            };
-            sender.send(properties, payload.len())
-        })
+        if !self.instrumentation.concerns(&current) {
+            return None;
+        }
+        let sender = Sender {
+            instrumentation: &self.instrumentation,
+            destination: &self.published.get(exchange, routing_key),
+            budget: self.budget,
+            current: &current,
+        };
+        sender.send(properties, payload.len()).pending()
     }
 }
 

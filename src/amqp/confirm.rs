@@ -23,7 +23,7 @@ use crate::telemetry::{OperationError, Outcome, SendSpan};
 pub struct TracedConfirm {
     /// `None` once it has answered.
     confirm: Option<PublisherConfirm>,
-    span: Option<SendSpan>,
+    span: Option<Box<SendSpan>>,
     awaited: bool,
     unawaited: Arc<Unawaited>,
 }
@@ -31,7 +31,7 @@ pub struct TracedConfirm {
 impl TracedConfirm {
     pub(super) fn new(
         confirm: PublisherConfirm,
-        span: Option<SendSpan>,
+        span: Option<Box<SendSpan>>,
         unawaited: &Arc<Unawaited>,
     ) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl Future for TracedConfirm {
         let answer = std::task::ready!(Pin::new(confirm).poll(cx));
         this.confirm = None;
         if let Some(span) = this.span.take() {
-            end(span, &answer);
+            end(*span, &answer);
         }
         Poll::Ready(answer)
     }
@@ -83,7 +83,7 @@ pub(super) struct Unawaited(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    confirms: VecDeque<(PublisherConfirm, SendSpan)>,
+    confirms: VecDeque<(PublisherConfirm, Box<SendSpan>)>,
     /// Messages that came back, kept for whoever asks, as lapin keeps them.
     returned: Vec<BasicReturnMessage>,
 }
@@ -93,7 +93,7 @@ impl Unawaited {
     /// which nobody ever asks does not gather them.
     pub(super) fn sweep(&self) {
         while let Some((span, answer)) = self.pop_answered() {
-            self.end(span, answer).ok();
+            self.end(*span, answer).ok();
         }
     }
 
@@ -103,7 +103,7 @@ impl Unawaited {
         loop {
             let next = self.kept().confirms.pop_front();
             let Some((confirm, span)) = next else { break };
-            let ended = self.end(span, confirm.await);
+            let ended = self.end(*span, confirm.await);
             outcome = outcome.and(ended);
         }
         outcome.map(|()| mem::take(&mut self.kept().returned))
@@ -115,7 +115,7 @@ impl Unawaited {
         Ok(())
     }
 
-    fn pop_answered(&self) -> Option<(SendSpan, lapin::Result<Confirmation>)> {
+    fn pop_answered(&self) -> Option<(Box<SendSpan>, lapin::Result<Confirmation>)> {
         let mut kept = self.kept();
         let mut cx = TaskContext::from_waker(Waker::noop());
         let (confirm, _) = kept.confirms.front_mut()?;
@@ -126,7 +126,7 @@ impl Unawaited {
         Some((span, answer))
     }
 
-    fn keep(&self, confirm: PublisherConfirm, span: SendSpan) {
+    fn keep(&self, confirm: PublisherConfirm, span: Box<SendSpan>) {
         self.kept().confirms.push_back((confirm, span));
     }
 

@@ -112,7 +112,7 @@ impl KafkaCluster {
         Some(Sending {
             telemetry: telemetry.clone(),
             destination,
-            span,
+            span: span.pending(),
             injected: Some(injected),
         })
     }
@@ -123,7 +123,7 @@ impl KafkaCluster {
 pub(super) struct Sending {
     telemetry: Instrumentation,
     destination: Arc<Destination>,
-    span: SendSpan,
+    span: Option<Box<SendSpan>>,
     /// `None` once it is taken off again.
     injected: Option<Injected>,
 }
@@ -159,13 +159,16 @@ impl Sending {
 
     /// The broker has the record.
     pub(super) fn delivered(self, partition: i32, offset: i64) {
+        let Some(span) = self.span else {
+            return;
+        };
         let facts = MessageFacts {
             partition: known(Some(partition)),
             // Negative without acknowledgements.
             offset: Some(offset).filter(|offset| *offset >= 0),
             ..MessageFacts::NONE
         };
-        self.span.end(&Outcome {
+        span.end(&Outcome {
             facts,
             ..Outcome::success()
         });
@@ -176,7 +179,9 @@ impl Sending {
         if let Some(injected) = self.injected {
             injected.undo(headers);
         }
-        self.span.end(&Outcome::failure(operation_error(error)));
+        if let Some(span) = self.span {
+            span.end(&Outcome::failure(operation_error(error)));
+        }
     }
 }
 

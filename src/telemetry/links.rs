@@ -1,5 +1,5 @@
-use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
 use opentelemetry::Context;
+use opentelemetry::trace::{Link, SpanContext, TraceContextExt};
 use tracehop_propagation::RemoteLink;
 
 use super::facts::MessageLink;

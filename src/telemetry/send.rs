@@ -194,6 +194,14 @@ impl SendSpan {
         self.live.context()
     }
 
+    /// What there is to end once its context has been written: nothing where nobody hears of it.
+    /// Boxed, since many sends wait for their answers at a time, and most may not be recorded.
+    pub fn pending(self) -> Option<Box<Self>> {
+        let Self { live, started } = self;
+        let live = live.pending()?;
+        Some(Box::new(Self { live, started }))
+    }
+
     /// When it began, for [`CreateSpan::sending`]; `None` for a single send, whose message has no
     /// create span.
     pub fn started(&self) -> Option<SystemTime> {

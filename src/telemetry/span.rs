@@ -23,7 +23,7 @@ pub(super) struct Live {
     op: Op,
     context: Context,
     span: Spanned,
-    /// `None` once it has ended, and where nothing is recorded at all.
+    /// `None` once it has ended, and where nobody hears of its end.
     pending: Option<Pending>,
 }
 
@@ -89,24 +89,37 @@ impl Live {
             };
         };
         let measured = instrumentation.metrics().is_some();
-        let span = start.span.then(|| build(instrumentation, &prepared, &mut start));
+        let span = start
+            .span
+            .then(|| build(instrumentation, &prepared, &mut start));
         let (context, span) = match span.flatten() {
             None => (start.onto.clone(), Spanned::None),
             Some(span) => placed(span, &start, measured),
         };
+        let heard = measured || !matches!(span, Spanned::None | Spanned::Unrecorded);
+        let pending = heard.then(|| Pending {
+            instrumentation: instrumentation.clone(),
+            started: measured.then(|| start.clock.unwrap_or_else(Instant::now)),
+            partition: start.facts.partition,
+            messages: start.batch_count.map_or(1, |count| count as u64),
+            prepared,
+            ends_at: None,
+        });
         Self {
             op: start.op,
             context,
             span,
-            pending: Some(Pending {
-                instrumentation: instrumentation.clone(),
-                started: measured.then(|| start.clock.unwrap_or_else(Instant::now)),
-                partition: start.facts.partition,
-                messages: start.batch_count.map_or(1, |count| count as u64),
-                prepared,
-                ends_at: None,
-            }),
+            pending,
         }
+    }
+
+    /// What there is to end once its context went where it goes: nothing where nobody hears of the
+    /// end, as of a span that is not recorded, without metrics. They alone need the context again.
+    pub(super) fn pending(mut self) -> Option<Self> {
+        if self.pending.as_ref()?.started.is_none() {
+            self.context = Context::new();
+        }
+        Some(self)
     }
 
     /// The span's context, else the one that the operation was given; for receives and settles,
