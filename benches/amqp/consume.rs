@@ -9,11 +9,10 @@ use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use tracehop::amqp::{TracedChannel, TracedDelivery};
 
+use super::load::{ACKNOWLEDGED, MESSAGES, WARM_UP};
 use super::queue::{connect, url};
-use super::rounds::{MESSAGES, WARM_UP};
 
 const PREFETCH: u16 = 1_000;
-const ACKNOWLEDGED: u32 = 100;
 const ALL_SO_FAR: BasicAckOptions = BasicAckOptions { multiple: true };
 
 pub(crate) async fn raw<S>(queue: &str, start: impl FnOnce() -> S) -> S {

@@ -13,16 +13,18 @@
 )]
 
 mod consume;
+mod load;
 mod publish;
 mod queue;
 mod rounds;
+mod sdk;
 #[path = "../common/mod.rs"]
 mod support;
 mod worker;
 
 use std::process::ExitCode;
 
-use rounds::Mode;
+use load::Mode;
 
 fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -4,28 +4,42 @@ use std::future::Future;
 
 use futures_util::{StreamExt, stream};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::types::ShortString;
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Confirmation};
 use tracehop::amqp::TracedChannel;
 
+use super::load::{MESSAGES, WARM_UP};
 use super::queue::{connect, url};
-use super::rounds::{MESSAGES, WARM_UP};
 
 const IN_FLIGHT: usize = 1_000;
 const PAYLOAD: [u8; 200] = [b'x'; 200];
 
-pub(crate) async fn raw<S>(queue: &str, start: impl FnOnce() -> S) -> S {
+/// `headers`: with two such as context has.
+pub(crate) async fn raw<S>(queue: &str, headers: bool, start: impl FnOnce() -> S) -> S {
     let (_connection, channel) = connect().await;
     let confirms = ConfirmSelectOptions::default();
     channel.confirm_select(confirms).await.expect("confirms");
     let queue = ShortString::from(queue);
     let publish = async || {
-        let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+        let mut properties = BasicProperties::default();
+        if headers {
+            properties = properties.with_headers(context());
+        }
+        let options = BasicPublishOptions::default();
         let publish =
             channel.basic_publish("".into(), queue.clone(), options, &PAYLOAD, properties);
         publish.await
     };
     run(publish, start).await
+}
+
+fn context() -> FieldTable {
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let mut headers = FieldTable::default();
+    for (name, value) in [("traceparent", traceparent), ("baggage", "tenant=acme")] {
+        headers.insert(name.into(), AMQPValue::LongString(value.into()));
+    }
+    headers
 }
 
 pub(crate) async fn traced<S>(queue: &str, start: impl FnOnce() -> S) -> S {

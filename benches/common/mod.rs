@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each program measures what it needs")]
 
 pub(crate) mod collector;
+pub(crate) mod sdk;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -145,6 +146,33 @@ pub(crate) fn compare(
         }
     }
     results
+}
+
+/// What is compared of a client: the first is what the others add to, and the last what the SDK
+/// spends on the spans of the one before it, with no broker at all.
+pub(crate) const CLIENTS: [&str; 6] = [
+    "raw",
+    "raw + headers",
+    "no SDK",
+    "unsampled",
+    "sampled",
+    "SDK alone",
+];
+
+/// Prints what each client adds, and the most of it over the SDK alone, from the rounds of
+/// [`CLIENTS`].
+pub(crate) fn print_added(results: &[Vec<Figures>]) {
+    let cpu = |client: usize| results[client].iter().map(|round| round["cpu_us"]);
+    let added = |client| cpu(client).zip(cpu(0)).map(|(one, raw)| one - raw);
+    for (client, name) in CLIENTS.iter().enumerate().take(5).skip(1) {
+        let added = Spread::of(added(client));
+        println!("  {name:<18} added cpu_us a message  {added:.2}");
+    }
+    let ratio = added(4).zip(cpu(5)).map(|(added, sdk)| added / sdk);
+    println!(
+        "  sampled            added over SDK alone    {:.2}",
+        Spread::of(ratio)
+    );
 }
 
 /// Installs a pipeline that samples every span and hands it, in batches, to an exporter that

@@ -2,25 +2,34 @@
 
 use std::any::Any;
 use std::convert::Infallible;
+use std::hint::black_box;
 
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
-use rdkafka::message::Message;
+use rdkafka::message::{Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tracehop::kafka::{KafkaCluster, TracedConsumer};
 
-use super::rounds::{MESSAGES, Mode, WARM_UP};
+use super::load::{GROUP, MESSAGES, Mode, WARM_UP};
 use super::topic::config;
 
-/// Answers with the consumer: its threads' CPU time counts as long as they live.
+/// Answers with the consumer: its threads' CPU time counts as long as they live. `headers`: they
+/// are looked at.
 pub(crate) async fn raw<S>(
     topic: &str,
     mode: Mode,
+    headers: bool,
     start: impl FnOnce() -> S,
 ) -> (S, Box<dyn Any>) {
     let consumer = consumer(topic);
     let take = async |count| {
         for _ in 0..count {
             let message = consumer.recv().await.expect("a record");
+            if headers {
+                let headers = message.headers().into_iter();
+                headers
+                    .flat_map(Headers::iter)
+                    .for_each(|header| _ = black_box(header));
+            }
             if mode == Mode::Consume {
                 let Ok(()) = handle(&message).await;
             }
@@ -55,7 +64,7 @@ pub(crate) async fn traced<S>(
 /// A slow consumer would wait up to a second at a time with librdkafka's default back-off.
 fn consumer(topic: &str) -> StreamConsumer {
     let mut config = config();
-    config.set("group.id", "bench");
+    config.set("group.id", GROUP);
     config.set("fetch.queue.backoff.ms", "10");
     let consumer: StreamConsumer = config.create().expect("a consumer");
     let mut partition = TopicPartitionList::new();
@@ -66,6 +75,6 @@ fn consumer(topic: &str) -> StreamConsumer {
 }
 
 async fn handle(message: &impl Message) -> Result<(), Infallible> {
-    std::hint::black_box(message.payload());
+    black_box(message.payload());
     std::future::ready(Ok(())).await
 }

@@ -4,8 +4,8 @@
 //!
 //! `cargo bench --all-features --bench kafka -- produce|poll|consume|worker|memory [ROUNDS]`, on the
 //! Kafka at `TRACEHOP_KAFKA_BROKERS`. `poll` takes records and does nothing else, `consume` also runs
-//! a handler in a process span; `worker` and `memory` are about the worker. Spans go to an OTLP receiver in a process of its own, and none is
-//! dropped.
+//! a handler in a process span; `worker` and `memory` are about the worker. Spans go to
+//! an OTLP receiver in a process of its own, and none is dropped.
 
 #![expect(
     clippy::print_stdout,
@@ -14,6 +14,7 @@
 )]
 
 mod consume;
+mod load;
 mod produce;
 mod rounds;
 mod sdk;
@@ -24,7 +25,7 @@ mod worker;
 
 use std::process::ExitCode;
 
-use rounds::Mode;
+use load::Mode;
 
 fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();

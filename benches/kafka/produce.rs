@@ -4,23 +4,43 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::future::Future;
 
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
 use tracehop::kafka::TracedProducer;
 
-use super::rounds::{MESSAGES, WARM_UP};
+use super::load::{KEY, MESSAGES, WARM_UP};
 use super::topic::config;
 
 const IN_FLIGHT: usize = 1_000;
-pub(crate) const KEY: &str = "order-7";
 
 type Record<'a> = FutureRecord<'a, str, [u8]>;
 
-/// Answers with the producer: its threads' CPU time counts as long as they live.
-pub(crate) async fn raw<S>(topic: &str, start: impl FnOnce() -> S) -> (S, Box<dyn Any>) {
+/// Answers with the producer: its threads' CPU time counts as long as they live. `headers`: with
+/// two such as context has.
+pub(crate) async fn raw<S>(
+    topic: &str,
+    headers: bool,
+    start: impl FnOnce() -> S,
+) -> (S, Box<dyn Any>) {
     let producer: FutureProducer = config().create().expect("a producer");
-    let send = |record: Record<'_>| producer.send_result(record).map_err(|(error, _)| error);
+    let send = |mut record: Record<'_>| {
+        record.headers = headers.then(context);
+        producer.send_result(record).map_err(|(error, _)| error)
+    };
     let started = produce(topic, |record| send(record).expect("room"), start).await;
     (started, Box::new(producer))
+}
+
+fn context() -> OwnedHeaders {
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let headers = [("traceparent", traceparent), ("baggage", "tenant=acme")];
+    let none = OwnedHeaders::new_with_capacity(headers.len());
+    headers.iter().fold(none, |all, (key, value)| {
+        all.insert(Header {
+            key,
+            value: Some(*value),
+        })
+    })
 }
 
 pub(crate) async fn traced<S>(topic: &str, start: impl FnOnce() -> S) -> (S, Box<dyn Any>) {
