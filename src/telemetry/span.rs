@@ -9,6 +9,7 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, KeyValue};
 
 use super::facts::{MessageFacts, OperationError, saturating};
+use super::guarded;
 use super::instrumentation::{Instrumentation, with};
 use super::links::MOST_LINKS;
 use super::names::{self, Op};
@@ -199,7 +200,7 @@ impl Live {
         if let Some(error) = error {
             self.fail(error);
         }
-        match &mut self.span {
+        guarded(|| match &mut self.span {
             // Nobody hears of its end.
             Spanned::None | Spanned::Unrecorded => {}
             Spanned::Own(span) => match pending.ends_at {
@@ -207,7 +208,7 @@ impl Live {
                 None => span.end(),
             },
             Spanned::Current => self.context.span().end(),
-        }
+        });
     }
 
     fn fail(&mut self, error: &OperationError<'_>) {
@@ -305,7 +306,7 @@ fn build(
     builder.attributes = Some(attributes);
     builder.start_time = start.started;
     builder.links = (!links.is_empty()).then_some(links);
-    let mut span = tracer.build_with_context(builder, start.parent);
+    let mut span = guarded(|| tracer.build_with_context(builder, start.parent))?;
     if !span.span_context().is_valid() {
         return None;
     }

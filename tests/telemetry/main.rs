@@ -7,6 +7,7 @@ mod exemplars;
 mod logs;
 mod metrics;
 mod options;
+mod panics;
 mod process;
 mod propagation;
 mod receive;
