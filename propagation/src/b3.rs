@@ -5,13 +5,10 @@
 //! context (bit 0x02 is W3C's random trace id), so a `traceparent` beside it says something else,
 //! and reads the single header's `d` only where the single encoding is switched on.
 
-use opentelemetry::{
-    propagation::Extractor,
-    trace::{SpanId, TraceContextExt, TraceId, TraceState},
-};
+use opentelemetry::trace::{SpanId, TraceContextExt, TraceId, TraceState};
 
 use crate::{
-    Extraction, Format, Injection, Sampling,
+    Carrier, Extraction, Format, Injection, Sampling,
     format::impl_text_map_propagator,
     hex,
     remote::{Malformed, Reading, Remote, push_short_trace_id, read, value},
@@ -60,7 +57,7 @@ impl Format for B3 {
         out.set(SINGLE, header);
     }
 
-    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction<'_>) {
+    fn extract(&self, carrier: Carrier<'_>, found: &mut Extraction<'_>) {
         extract(self.name(), carrier, found);
     }
 }
@@ -103,14 +100,14 @@ impl Format for B3Multi {
         }
     }
 
-    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction<'_>) {
+    fn extract(&self, carrier: Carrier<'_>, found: &mut Extraction<'_>) {
         extract(self.name(), carrier, found);
     }
 }
 
 impl_text_map_propagator!(B3Multi);
 
-fn extract(format: &'static str, carrier: &dyn Extractor, found: &mut Extraction<'_>) {
+fn extract(format: &'static str, carrier: Carrier<'_>, found: &mut Extraction<'_>) {
     let single = read(carrier, SINGLE, parse_single);
     let is_parent = matches!(single, Ok(Some(_)));
     found.reading(format, single);
@@ -133,7 +130,7 @@ fn parse_single(header: &str) -> Reading {
     remote(trace_id, span_id, sampling).map(Some)
 }
 
-fn read_multi(carrier: &dyn Extractor) -> Reading {
+fn read_multi(carrier: Carrier<'_>) -> Reading {
     let (trace_id, span_id) = (value(carrier, TRACE_ID)?, value(carrier, SPAN_ID)?);
     let (sampled, flags) = (value(carrier, SAMPLED)?, value(carrier, FLAGS)?);
     match (trace_id, span_id) {

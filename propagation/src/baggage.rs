@@ -4,9 +4,9 @@ mod member;
 mod policy;
 mod writer;
 
-use opentelemetry::{Context, baggage::BaggageExt, propagation::Extractor};
+use opentelemetry::{Context, baggage::BaggageExt};
 
-use crate::{Extraction, Format, Injection, format::impl_text_map_propagator};
+use crate::{Carrier, Extraction, Format, Injection, format::impl_text_map_propagator};
 pub use dropped::BaggageDropped;
 pub(crate) use intake::Intake;
 pub(crate) use member::is_token;
@@ -61,7 +61,7 @@ impl Format for W3cBaggage {
         out.baggage_header();
     }
 
-    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction<'_>) {
+    fn extract(&self, carrier: Carrier<'_>, found: &mut Extraction<'_>) {
         found.baggage_header(Self::NAME, carrier);
     }
 }

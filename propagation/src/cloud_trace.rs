@@ -3,13 +3,10 @@
 //!
 //! Ours, because opentelemetry-stackdriver is deprecated and stands at 0.32.
 
-use opentelemetry::{
-    propagation::Extractor,
-    trace::{SpanId, TraceContextExt, TraceId, TraceState},
-};
+use opentelemetry::trace::{SpanId, TraceContextExt, TraceId, TraceState};
 
 use crate::{
-    Extraction, Format, Injection, Sampling,
+    Carrier, Extraction, Format, Injection, Sampling,
     format::impl_text_map_propagator,
     hex,
     remote::{Malformed, Reading, Remote, decimal, read},
@@ -54,7 +51,7 @@ impl Format for CloudTrace {
         out.set(FIELD, header);
     }
 
-    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction<'_>) {
+    fn extract(&self, carrier: Carrier<'_>, found: &mut Extraction<'_>) {
         found.reading(self.name(), read(carrier, FIELD, parse));
     }
 }

@@ -6,8 +6,8 @@ use opentelemetry::{
 };
 
 use crate::{
-    B3, B3Multi, BaggageDropped, BaggagePolicy, CloudTrace, Datadog, Extracted, Extraction, Format,
-    Injection, Jaeger, Sentry, TraceContext, W3cBaggage, XRay,
+    B3, B3Multi, BaggageDropped, BaggagePolicy, Carrier, CloudTrace, Datadog, Extracted,
+    Extraction, Format, Injection, Jaeger, Sentry, TraceContext, W3cBaggage, XRay,
 };
 
 const PROPAGATORS: &str = "OTEL_PROPAGATORS";
@@ -137,7 +137,8 @@ impl Composite {
     }
 
     /// Extracts like [`TextMapPropagator::extract_with_context`], and says what was found.
-    pub fn extract_reported(&self, cx: &Context, carrier: &dyn Extractor) -> Extracted {
+    pub fn extract_reported<'a>(&self, cx: &Context, carrier: impl Into<Carrier<'a>>) -> Extracted {
+        let carrier = carrier.into();
         let mut found = Extraction::new(&self.received);
         for format in &self.formats {
             format.extract(carrier, &mut found);
@@ -148,7 +149,8 @@ impl Composite {
     /// Extracts the parent alone, on an empty context: the formats that stand behind the one that
     /// yields it are not read, nor is the baggage in them. For what looks at a message, and hands
     /// nothing of it on.
-    pub fn extract_parent(&self, carrier: &dyn Extractor) -> Context {
+    pub fn extract_parent<'a>(&self, carrier: impl Into<Carrier<'a>>) -> Context {
+        let carrier = carrier.into();
         let mut found = Extraction::new(&self.received);
         for format in &self.formats {
             format.extract(carrier, &mut found);

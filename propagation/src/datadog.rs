@@ -7,13 +7,10 @@
 mod attribute;
 mod state;
 
-use opentelemetry::{
-    propagation::Extractor,
-    trace::{SpanContext, SpanId, TraceContextExt, TraceId, TraceState},
-};
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceId, TraceState};
 
 use crate::{
-    Extraction, Format, Injection, Sampling,
+    Carrier, Extraction, Format, Injection, Sampling,
     baggage::{FIELD as W3C_BAGGAGE, Scope},
     format::impl_text_map_propagator,
     hex,
@@ -85,7 +82,7 @@ impl Format for Datadog {
         });
     }
 
-    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction<'_>) {
+    fn extract(&self, carrier: Carrier<'_>, found: &mut Extraction<'_>) {
         self.extract_parent(carrier, read(carrier), found);
         found.baggage_header(self.name(), carrier);
         found
@@ -98,7 +95,7 @@ impl Format for Datadog {
         };
         match attribute {
             None => found.malformed(self.name()),
-            Some(attribute) => self.extract_attribute(&attribute, found),
+            Some(attribute) => self.extract_attribute(Carrier::once(&attribute), found),
         }
     }
 }
@@ -107,14 +104,14 @@ impl_text_map_propagator!(Datadog);
 
 impl Datadog {
     /// A priority that cannot be read leaves the ids as they are, and the decision open.
-    fn extract_parent(self, carrier: &dyn Extractor, reading: Reading, found: &mut Extraction<'_>) {
+    fn extract_parent(self, carrier: Carrier<'_>, reading: Reading, found: &mut Extraction<'_>) {
         if read_priority(carrier).is_err() {
             found.malformed(self.name());
         }
         found.reading(self.name(), reading);
     }
 
-    fn extract_attribute(self, attribute: &Parsed, found: &mut Extraction<'_>) {
+    fn extract_attribute(self, attribute: Carrier<'_>, found: &mut Extraction<'_>) {
         let reading = match read(attribute) {
             Ok(None) => trace_context::read(attribute),
             reading => reading,
@@ -182,12 +179,12 @@ fn priority(sampling: Sampling, kept: Option<i32>) -> Option<i32> {
     }
 }
 
-fn read_priority(carrier: &dyn Extractor) -> Result<Option<i32>, Malformed> {
+fn read_priority(carrier: Carrier<'_>) -> Result<Option<i32>, Malformed> {
     let priority = value(carrier, PRIORITY)?.map(str::parse);
     priority.transpose().map_err(|_| Malformed)
 }
 
-fn read(carrier: &dyn Extractor) -> Reading {
+fn read(carrier: Carrier<'_>) -> Reading {
     let Some(lower) = value(carrier, TRACE_ID)? else {
         return Ok(None);
     };

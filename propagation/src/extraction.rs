@@ -1,12 +1,11 @@
 use opentelemetry::{
     Context,
     baggage::Baggage,
-    propagation::Extractor,
     trace::{SpanContext, TraceContextExt},
 };
 
 use crate::{
-    BaggageDropped, BaggagePolicy, RemoteLink, Sampling, W3cBaggage, XRay, XRayLineage,
+    BaggageDropped, BaggagePolicy, Carrier, RemoteLink, Sampling, W3cBaggage, XRay, XRayLineage,
     baggage::{Intake, Scope},
     remote::{Malformed, Reading, Remote},
     trace_context::W3cRemainder,
@@ -64,7 +63,7 @@ impl<'a> Extraction<'a> {
 
     /// Reads the `baggage` header for `format`, unless an earlier one did: its members, and the
     /// header itself, from which unchanged members are written again.
-    pub fn baggage_header(&mut self, format: &'static str, carrier: &dyn Extractor) {
+    pub fn baggage_header(&mut self, format: &'static str, carrier: Carrier<'_>) {
         if self.baggage.header(carrier, Scope::All) == Err(Malformed) {
             self.malformed(format);
         }

@@ -1,8 +1,6 @@
 use std::fmt::Debug;
 
-use opentelemetry::propagation::Extractor;
-
-use crate::{Extraction, Injection};
+use crate::{Carrier, Extraction, Injection};
 
 /// One wire format. A format is one file (and, where `OTEL_PROPAGATORS` may name it, one line in the
 /// list of known ones): it names its fields, writes them and reads them. Which of several wins, and
@@ -23,7 +21,7 @@ pub trait Format: Debug + Send + Sync + 'static {
     fn inject(&self, out: &mut Injection<'_>);
 
     /// Reports to `found` what `carrier` holds: a parent, baggage, or a malformed field.
-    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction<'_>);
+    fn extract(&self, carrier: Carrier<'_>, found: &mut Extraction<'_>);
 }
 
 /// Lets a format stand alone wherever an OpenTelemetry propagator is asked for. The orphan rule
@@ -48,7 +46,7 @@ macro_rules! impl_text_map_propagator {
                 extractor: &dyn opentelemetry::propagation::Extractor,
             ) -> opentelemetry::Context {
                 let mut found = $crate::Extraction::new(&$crate::baggage::LIMITS_ALONE);
-                $crate::Format::extract(self, extractor, &mut found);
+                $crate::Format::extract(self, extractor.into(), &mut found);
                 found.into_extracted(cx).context
             }
 

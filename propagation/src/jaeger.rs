@@ -5,14 +5,11 @@
 
 use std::borrow::Cow;
 
-use opentelemetry::{
-    propagation::Extractor,
-    trace::{SpanId, TraceContextExt, TraceId, TraceState},
-};
+use opentelemetry::trace::{SpanId, TraceContextExt, TraceId, TraceState};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use crate::{
-    Extraction, Format, Injection, Sampling,
+    Carrier, Extraction, Format, Injection, Sampling,
     format::impl_text_map_propagator,
     hex,
     remote::{Malformed, Reading, Remote, push_short_trace_id, read},
@@ -68,7 +65,7 @@ impl Format for Jaeger {
         });
     }
 
-    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction<'_>) {
+    fn extract(&self, carrier: Carrier<'_>, found: &mut Extraction<'_>) {
         found.reading(self.name(), read(carrier, FIELD, parse));
         found.intake().fields(carrier, BAGGAGE, |value| {
             percent_decode_str(value).decode_utf8_lossy()

@@ -30,6 +30,7 @@
 
 mod b3;
 mod baggage;
+mod carrier;
 mod cloud_trace;
 mod composite;
 mod datadog;
@@ -54,6 +55,7 @@ mod xray;
 
 pub use b3::{B3, B3Multi};
 pub use baggage::{BaggageDropped, BaggagePolicy, ReceivedBaggage, W3cBaggage};
+pub use carrier::Carrier;
 pub use cloud_trace::CloudTrace;
 pub use composite::Composite;
 pub use datadog::{Datadog, DatadogAttribute};

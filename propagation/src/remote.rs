@@ -1,9 +1,6 @@
-use opentelemetry::{
-    propagation::Extractor,
-    trace::{SpanContext, SpanId, TraceId, TraceState},
-};
+use opentelemetry::trace::{SpanContext, SpanId, TraceId, TraceState};
 
-use crate::{Sampling, hex, ows::trim_ows};
+use crate::{Carrier, Sampling, carrier::Values, hex, ows::trim_ows};
 
 /// What the fields of one format say: a parent, nothing, or something that cannot be used.
 pub(crate) type Reading = Result<Option<Remote>, Malformed>;
@@ -40,20 +37,17 @@ impl Remote {
 
 /// The value of a field, `None` where it is missing or blank. Two of them are malformed: no format
 /// says which would count.
-pub(crate) fn value<'a>(
-    carrier: &'a dyn Extractor,
-    field: &str,
-) -> Result<Option<&'a str>, Malformed> {
-    match carrier.get_all(field).as_deref() {
-        None | Some([]) => Ok(None),
-        Some([one]) => Ok(Some(trim_ows(one)).filter(|value| !value.is_empty())),
-        Some(_) => Err(Malformed),
+pub(crate) fn value<'a>(carrier: Carrier<'a>, field: &str) -> Result<Option<&'a str>, Malformed> {
+    match carrier.values(field) {
+        Values::None => Ok(None),
+        Values::One(one) => Ok(Some(trim_ows(one)).filter(|value| !value.is_empty())),
+        Values::Several(_) => Err(Malformed),
     }
 }
 
 /// Reads a format that is one field.
 pub(crate) fn read(
-    carrier: &dyn Extractor,
+    carrier: Carrier<'_>,
     field: &str,
     parse: impl FnOnce(&str) -> Reading,
 ) -> Reading {

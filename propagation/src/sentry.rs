@@ -3,13 +3,10 @@
 //!
 //! Ours, because sentry-opentelemetry stands at OpenTelemetry 0.32 and brings Sentry's SDK.
 
-use opentelemetry::{
-    propagation::Extractor,
-    trace::{SpanId, TraceContextExt, TraceId, TraceState},
-};
+use opentelemetry::trace::{SpanId, TraceContextExt, TraceId, TraceState};
 
 use crate::{
-    Extraction, Format, Injection, Sampling,
+    Carrier, Extraction, Format, Injection, Sampling,
     baggage::{FIELD as BAGGAGE, Scope},
     format::impl_text_map_propagator,
     hex,
@@ -54,7 +51,7 @@ impl Format for Sentry {
         out.sentry_header();
     }
 
-    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction<'_>) {
+    fn extract(&self, carrier: Carrier<'_>, found: &mut Extraction<'_>) {
         found.reading(self.name(), read(carrier, FIELD, parse));
         if found.intake().header(carrier, Scope::Sentry).is_err() {
             found.malformed(self.name());

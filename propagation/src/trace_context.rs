@@ -1,11 +1,11 @@
 use opentelemetry::{
     Context,
-    propagation::Extractor,
     trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState},
 };
 
 use crate::{
-    Extraction, Format, Injection, Sampling,
+    Carrier, Extraction, Format, Injection, Sampling,
+    carrier::Values,
     format::impl_text_map_propagator,
     hex,
     ows::trim_ows,
@@ -61,7 +61,7 @@ impl Format for TraceContext {
         }
     }
 
-    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction<'_>) {
+    fn extract(&self, carrier: Carrier<'_>, found: &mut Extraction<'_>) {
         let (reading, remainder) = match read_whole(carrier) {
             Ok(Some((remote, remainder))) => (Ok(Some(remote)), remainder),
             Ok(None) => (Ok(None), None),
@@ -97,22 +97,22 @@ impl W3cRemainder {
     }
 }
 
-pub(crate) fn read(carrier: &dyn Extractor) -> Reading {
+pub(crate) fn read(carrier: Carrier<'_>) -> Reading {
     Ok(read_whole(carrier)?.map(|(remote, _)| remote))
 }
 
-fn read_whole(
-    carrier: &dyn Extractor,
-) -> Result<Option<(Remote, Option<W3cRemainder>)>, Malformed> {
-    let parent = match carrier.get_all(TRACEPARENT).as_deref() {
-        None | Some([]) => return Ok(None),
-        Some([one]) => parse_traceparent(one).ok_or(Malformed)?,
+fn read_whole(carrier: Carrier<'_>) -> Result<Option<(Remote, Option<W3cRemainder>)>, Malformed> {
+    let parent = match carrier.values(TRACEPARENT) {
+        Values::None => return Ok(None),
+        Values::One(one) => parse_traceparent(one).ok_or(Malformed)?,
         // The specification knows one traceparent; nothing says which of two would count.
-        Some(_) => return Err(Malformed),
+        Values::Several(_) => return Err(Malformed),
     };
-    let tracestate = carrier
-        .get_all(TRACESTATE)
-        .and_then(|headers| tracestate::parse(&headers));
+    let tracestate = match carrier.values(TRACESTATE) {
+        Values::None => None,
+        Values::One(one) => tracestate::parse(&[one]),
+        Values::Several(headers) => tracestate::parse(&headers),
+    };
     let sampling = Sampling::decided(parent.is_sampled());
     let random = parent.trace_flags() & RANDOM == RANDOM;
     let mut refused = None;

@@ -1,11 +1,10 @@
 use opentelemetry::{
     Context,
-    propagation::Extractor,
     trace::{SpanId, TraceContextExt, TraceId, TraceState},
 };
 
 use crate::{
-    Extraction, Format, Injection, Sampling,
+    Carrier, Extraction, Format, Injection, Sampling,
     format::impl_text_map_propagator,
     hex,
     remote::{self, Malformed, Reading, Remote},
@@ -47,7 +46,7 @@ impl Format for XRay {
         }
     }
 
-    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction<'_>) {
+    fn extract(&self, carrier: Carrier<'_>, found: &mut Extraction<'_>) {
         let header = match remote::value(carrier, Self::FIELD) {
             Ok(None) => return,
             Ok(Some(header)) => Header::parse(header),

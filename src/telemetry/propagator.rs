@@ -3,7 +3,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::{Context, global};
-use tracehop_propagation::{BaggageDropped, Composite, Extracted, TraceContext, W3cBaggage};
+use tracehop_propagation::{
+    BaggageDropped, Carrier, Composite, Extracted, TraceContext, W3cBaggage,
+};
 
 use super::guarded;
 
@@ -84,11 +86,11 @@ impl Propagator {
         BaggageDropped::default()
     }
 
-    /// Reads a carrier into an empty context.
+    /// Reads the carrier of a message, which shows each field once, into an empty context.
     pub fn extract(&self, carrier: &dyn Extractor) -> Extracted {
         let empty = Context::new();
         match &self.0 {
-            Kind::Ours(composite) => composite.extract_reported(&empty, carrier),
+            Kind::Ours(composite) => composite.extract_reported(&empty, Carrier::once(carrier)),
             Kind::Given(_) | Kind::Global(_) => {
                 let extracted = guarded(|| self.extract_with_context(&empty, carrier));
                 extracted.unwrap_or_default().into()
@@ -111,7 +113,7 @@ impl Propagator {
     /// it or not.
     pub fn extract_parent(&self, carrier: &dyn Extractor) -> Context {
         match &self.0 {
-            Kind::Ours(composite) => composite.extract_parent(carrier),
+            Kind::Ours(composite) => composite.extract_parent(Carrier::once(carrier)),
             Kind::Given(_) | Kind::Global(_) => self.extract(carrier).context,
         }
     }

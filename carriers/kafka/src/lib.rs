@@ -30,7 +30,7 @@ mod raw;
 
 use opentelemetry::{Context, propagation::TextMapPropagator};
 use rdkafka::message::{BorrowedHeaders, OwnedHeaders};
-use tracehop_propagation::{Composite, Extracted};
+use tracehop_propagation::{Carrier, Composite, Extracted};
 
 pub use extractor::HeaderExtractor;
 pub use injector::{HeaderInjector, Injected};
@@ -55,5 +55,8 @@ pub fn extract(propagator: &dyn TextMapPropagator, headers: Option<&BorrowedHead
 /// Extracts like [`extract`], and says what was found.
 /// [`HeaderExtractor::malformed_keys`] says what was passed over.
 pub fn extract_reported(composite: &Composite, headers: Option<&BorrowedHeaders>) -> Extracted {
-    composite.extract_reported(&Context::new(), &HeaderExtractor::new(headers))
+    composite.extract_reported(
+        &Context::new(),
+        Carrier::once(&HeaderExtractor::new(headers)),
+    )
 }

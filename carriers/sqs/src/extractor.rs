@@ -2,7 +2,7 @@ use opentelemetry::{
     Context,
     propagation::{Extractor, TextMapPropagator},
 };
-use tracehop_propagation::{Composite, Extracted, XRay, is_baggage_field};
+use tracehop_propagation::{Carrier, Composite, Extracted, XRay, is_baggage_field};
 
 use crate::{Attributes, attributes::Texts, envelope::Envelope};
 
@@ -66,7 +66,7 @@ impl<'a> HeaderExtractor<'a> {
     /// may only be linked to is in the context as a [`RemoteLink`](tracehop_propagation::RemoteLink).
     pub fn extract(&self, composite: &Composite) -> Extracted {
         self.extract_with(composite, |carrier| {
-            composite.extract_reported(&Context::new(), carrier)
+            composite.extract_reported(&Context::new(), Carrier::once(carrier))
         })
     }
 

@@ -1,13 +1,13 @@
 use std::borrow::Cow;
 
-use opentelemetry::{Context, baggage::Baggage, baggage::BaggageExt, propagation::Extractor};
+use opentelemetry::{Context, baggage::Baggage, baggage::BaggageExt};
 
 use super::{
     BaggageDropped, BaggagePolicy, FIELD, MAX_MEMBERS, ReceivedBaggage, SENTRY, Scope,
     member::{Members, is_token},
     policy::{LIMITS_ALONE, Room},
 };
-use crate::remote::Malformed;
+use crate::{Carrier, carrier::Values, remote::Malformed};
 
 /// How many fields of one prefix are looked at, with and without a value.
 const MAX_FIELDS: usize = 4 * MAX_MEMBERS;
@@ -37,19 +37,15 @@ impl<'a> Intake<'a> {
     }
 
     /// Reads the `baggage` header of `carrier`, unless a format before has done so.
-    pub(crate) fn header(
-        &mut self,
-        carrier: &dyn Extractor,
-        scope: Scope,
-    ) -> Result<(), Malformed> {
+    pub(crate) fn header(&mut self, carrier: Carrier<'_>, scope: Scope) -> Result<(), Malformed> {
         if scope <= self.read {
             return Ok(());
         }
-        let header: Cow<'_, str> = match carrier.get_all(FIELD).as_deref() {
-            None | Some([]) => return Ok(()),
-            Some([one]) => (*one).into(),
+        let header: Cow<'_, str> = match carrier.values(FIELD) {
+            Values::None => return Ok(()),
+            Values::One(one) => one.into(),
             // W3C Baggage, "Limits": several headers are one list, and share them.
-            Some(several) => several.join(",").into(),
+            Values::Several(several) => several.join(",").into(),
         };
         self.read = scope;
         self.more(&header, scope)
@@ -90,7 +86,7 @@ impl<'a> Intake<'a> {
     /// limits are reached, and counts the rest: to look a field up may cost a carrier a search.
     pub(crate) fn fields(
         &mut self,
-        carrier: &dyn Extractor,
+        carrier: Carrier<'_>,
         prefix: &str,
         decode: fn(&str) -> Cow<'_, str>,
     ) {

@@ -6,12 +6,12 @@ use std::{
 use opentelemetry::{
     Context, KeyValue,
     baggage::{Baggage, BaggageExt},
-    propagation::{Extractor, TextMapPropagator},
+    propagation::TextMapPropagator,
     trace::TraceContextExt,
 };
 use tracehop_propagation::{
-    B3, B3Multi, CloudTrace, Composite, Datadog, Extracted, Extraction, Format, Injection, Jaeger,
-    Sentry, TraceContext, W3cBaggage, XRay,
+    B3, B3Multi, Carrier, CloudTrace, Composite, Datadog, Extracted, Extraction, Format, Injection,
+    Jaeger, Sentry, TraceContext, W3cBaggage, XRay,
 };
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -273,7 +273,7 @@ impl Format for OtherBaggage {
         out.set("x-other", span_id.to_string());
     }
 
-    fn extract(&self, carrier: &dyn Extractor, found: &mut Extraction<'_>) {
+    fn extract(&self, carrier: Carrier<'_>, found: &mut Extraction<'_>) {
         if let Some(value) = carrier.get("x-other") {
             let members = [
                 KeyValue::new("shared", value.to_owned()),

@@ -4,6 +4,7 @@
 mod any_input;
 mod baggage;
 mod baggage_written;
+mod carrier;
 mod composite;
 mod members;
 mod policy;
