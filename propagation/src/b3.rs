@@ -148,10 +148,10 @@ fn read_multi(carrier: Carrier<'_>) -> Reading {
 
 fn remote(trace_id: &str, span_id: &str, sampling: Sampling) -> Result<Remote, Malformed> {
     let trace_id = match trace_id.len() {
-        16 | 32 if is_lower_hex(trace_id) => hex::decode_padded(trace_id.as_bytes()),
-        _ => None,
+        16 => hex::decode(trace_id.as_bytes()).map(|lower| u64::from_be_bytes(lower).into()),
+        _ => hex::decode(trace_id.as_bytes()).map(u128::from_be_bytes),
     };
-    let trace_id = TraceId::from_bytes(trace_id.ok_or(Malformed)?);
+    let trace_id = TraceId::from(trace_id.ok_or(Malformed)?);
     let span_id = hex::decode(span_id.as_bytes()).ok_or(Malformed)?;
     Remote::new(
         trace_id,
@@ -170,9 +170,4 @@ fn sampling(text: Option<&str>) -> Result<Sampling, Malformed> {
         Some("d") => Sampling::Debug,
         Some(_) => return Err(Malformed),
     })
-}
-
-fn is_lower_hex(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

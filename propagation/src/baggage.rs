@@ -88,9 +88,12 @@ impl ReceivedBaggage {
         let said = intake::said(header);
         let baggage = cx.baggage();
         let same = said.len() == baggage.len()
-            && said
-                .iter()
-                .all(|(key, said)| baggage.get_with_metadata(key) == Some(said));
+            && said.iter().all(|(key, (value, metadata))| {
+                baggage.get_with_metadata(key).is_some_and(|held| {
+                    member::is_same(held.0.as_str(), value.as_str())
+                        && member::is_same(held.1.as_str(), metadata.as_str())
+                })
+            });
         same.then_some(header)
     }
 }

@@ -67,11 +67,11 @@ impl Sampling {
 
     /// Puts `parent` into `cx`, with the hint that this decision needs.
     pub(crate) fn put(self, cx: &Context, parent: SpanContext) -> Context {
-        match self {
-            Self::Deferred => cx.with_value(Deferred::new(&parent)),
-            Self::Debug => cx.with_value(DebugFlag::new(&parent)),
-            Self::NotSampled | Self::Sampled => cx.clone(),
-        }
-        .with_remote_span_context(parent)
+        let hinted = match self {
+            Self::Deferred => &cx.with_value(Deferred::new(&parent)),
+            Self::Debug => &cx.with_value(DebugFlag::new(&parent)),
+            Self::NotSampled | Self::Sampled => cx,
+        };
+        hinted.with_remote_span_context(parent)
     }
 }

@@ -22,24 +22,44 @@ impl<'a> Member<'a> {
         }
     }
 
-    fn parse(text: &'a str) -> Option<Self> {
-        let (pair, properties) = match position(text, b';') {
+    /// Whether its value is `value`, without decoding it into a text of its own.
+    pub(super) fn says(&self, value: &str) -> bool {
+        match position(self.encoded, b'%') {
+            None => is_same(self.encoded, value),
+            Some(_) => {
+                percent_decode_str(self.encoded).eq(value.bytes())
+                    || value.contains(char::REPLACEMENT_CHARACTER) && self.value() == value
+            }
+        }
+    }
+
+    fn parse(part: &Part<'a>) -> Option<Self> {
+        let text = part.text;
+        let (pair, properties) = match part.semicolon {
             None => (text, ""),
             Some(at) => (&text[..at], trim_ows(&text[at + 1..])),
         };
-        let (key, encoded) = parse_pair(pair)?;
+        let equals = part.equals.filter(|at| *at < pair.len())?;
+        let (key, encoded) = checked_pair(&pair[..equals], &pair[equals + 1..])?;
         // A semicolon with nothing after it says nothing, and does no harm.
         let is_sound = |property: &str| {
             let property = trim_ows(property);
             property.is_empty() || is_token(property) || parse_pair(property).is_some()
         };
         (properties.is_empty() || properties.split(';').all(is_sound)).then_some(Self {
-            text,
+            text: trim_ows(text),
             key,
             properties,
             encoded,
         })
     }
+}
+
+/// What stands between two commas, and where its first marks are.
+struct Part<'a> {
+    text: &'a str,
+    equals: Option<usize>,
+    semicolon: Option<usize>,
 }
 
 /// The valid members of a header, in order; the others are counted.
@@ -61,14 +81,27 @@ impl<'a> Members<'a> {
         self.malformed
     }
 
-    fn next_part(&mut self) -> Option<&'a str> {
+    fn next_part(&mut self) -> Option<Part<'a>> {
         let rest = self.rest?;
-        let (part, rest) = match position(rest, b',') {
-            None => (rest, None),
-            Some(at) => (&rest[..at], Some(&rest[at + 1..])),
-        };
-        self.rest = rest;
-        Some(trim_ows(part))
+        let (mut equals, mut semicolon) = (None, None);
+        let mut end = None;
+        for (at, byte) in rest.bytes().enumerate() {
+            match byte {
+                b'=' if equals.is_none() => equals = Some(at),
+                b';' if semicolon.is_none() => semicolon = Some(at),
+                b',' => {
+                    end = Some(at);
+                    break;
+                }
+                _ => {}
+            }
+        }
+        self.rest = end.map(|at| &rest[at + 1..]);
+        Some(Part {
+            text: &rest[..end.unwrap_or(rest.len())],
+            equals,
+            semicolon,
+        })
     }
 }
 
@@ -78,10 +111,10 @@ impl<'a> Iterator for Members<'a> {
     fn next(&mut self) -> Option<Member<'a>> {
         loop {
             let part = self.next_part()?;
-            if part.is_empty() {
+            if trim_ows(part.text).is_empty() {
                 continue;
             }
-            match Member::parse(part) {
+            match Member::parse(&part) {
                 None => self.malformed += 1,
                 Some(member) => return Some(member),
             }
@@ -92,13 +125,23 @@ impl<'a> Iterator for Members<'a> {
 /// `token OWS "=" OWS *baggage-octet`, without the white space.
 fn parse_pair(pair: &str) -> Option<(&str, &str)> {
     let equals = position(pair, b'=')?;
-    let (key, value) = (trim_ows(&pair[..equals]), trim_ows(&pair[equals + 1..]));
+    checked_pair(&pair[..equals], &pair[equals + 1..])
+}
+
+fn checked_pair<'a>(key: &'a str, value: &'a str) -> Option<(&'a str, &'a str)> {
+    let (key, value) = (trim_ows(key), trim_ows(value));
     (is_token(key) && is_baggage_octets(value)).then_some((key, value))
 }
 
 /// The same as `find`, which is made for longer texts than a member.
 fn position(text: &str, byte: u8) -> Option<usize> {
     text.bytes().position(|other| other == byte)
+}
+
+/// The same as `==`, which has the C library compare texts of no length too: slowly, since what an
+/// empty text points to is no memory.
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    one.len() == other.len() && (one.is_empty() || one == other)
 }
 
 /// A `token` of RFC 7230, section 3.2.6.

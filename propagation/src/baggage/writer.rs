@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::{
     BaggageDropped, BaggagePolicy, ReceivedBaggage, SENTRY,
-    member::{Member, Members},
+    member::{Member, Members, is_same},
     policy::Room,
 };
 use crate::hex;
@@ -32,30 +32,28 @@ const PROPERTY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b',').add(b'\\');
 /// header still says, in its words and its order, then the others by key.
 pub(super) fn write(cx: &Context, policy: &BaggagePolicy, dropped: &mut BaggageDropped) -> String {
     let baggage = cx.baggage();
+    let received = ReceivedBaggage::of(cx);
     let mut header = Header {
-        text: String::with_capacity(64),
+        text: String::with_capacity(received.map_or(64, |text| text.len().min(super::MAX_BYTES))),
         room: Room::new(policy),
         policy,
         cx,
         dropped,
     };
     let mut written = Vec::new();
-    if let Some(received) = cx.get::<ReceivedBaggage>() {
-        header.text.reserve(received.0.len().min(super::MAX_BYTES));
+    if let Some(received) = received {
         written.reserve(baggage.len());
-        let mut unchanged =
-            Members::new(&received.0).filter(|member| is_unchanged(member, baggage));
+        let mut unchanged = Members::new(received)
+            .filter_map(|member| Some((unchanged(&member, baggage)?, member)));
         // A header may be long after its last member that was kept.
         while written.len() < baggage.len()
-            && let Some(member) = unchanged.next()
+            && let Some((value, member)) = unchanged.next()
         {
             // One that is there twice is written once: it may be a field of its own elsewhere.
             if written.contains(&member.key) {
                 continue;
             }
-            header.push(member.key, &member.value(), |text| {
-                text.push_str(member.text);
-            });
+            header.push(member.key, value, |text| text.push_str(member.text));
             written.push(member.key);
         }
     }
@@ -114,12 +112,11 @@ pub(super) fn names_trace(cx: &Context) -> bool {
     })
 }
 
-fn is_unchanged(member: &Member<'_>, baggage: &Baggage) -> bool {
-    baggage
-        .get_with_metadata(member.key)
-        .is_some_and(|(value, metadata)| {
-            member.properties == metadata.as_str() && member.value() == value.as_str()
-        })
+/// The value of a member that is in `baggage` as it was received.
+fn unchanged<'a>(member: &Member<'_>, baggage: &'a Baggage) -> Option<&'a str> {
+    let (value, metadata) = baggage.get_with_metadata(member.key)?;
+    let is_same = is_same(member.properties, metadata.as_str()) && member.says(value.as_str());
+    is_same.then_some(value.as_str())
 }
 
 fn encode(text: &mut String, key: &str, value: &StringValue, metadata: &BaggageMetadata) {
