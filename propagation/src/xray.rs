@@ -141,7 +141,7 @@ impl Header {
                 "Parent" => &mut fields.parent,
                 "Sampled" => &mut fields.sampled,
                 "Lineage" => {
-                    lineage = XRayLineage::parse(value);
+                    lineage = Some(value);
                     continue;
                 }
                 _ => continue,
@@ -153,6 +153,8 @@ impl Header {
         } else {
             fields.parent()
         };
+        // The last counts, and no other is worth a copy.
+        let lineage = lineage.and_then(XRayLineage::parse);
         Self { parent, lineage }
     }
 }
