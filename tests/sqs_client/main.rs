@@ -10,6 +10,7 @@ mod common;
 mod batch;
 mod bystanders;
 mod envelopes;
+mod every_format;
 mod existing_context;
 mod failures;
 mod formats;
