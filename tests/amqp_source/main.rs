@@ -6,6 +6,7 @@
 mod common;
 
 mod attempts;
+mod bad_input;
 mod connections;
 mod open;
 mod rejects;

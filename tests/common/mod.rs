@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test target uses the brokers that it needs")]
 
+#[cfg(all(feature = "testing", feature = "worker"))]
+pub(crate) mod bad_input;
 pub(crate) mod instance;
 pub(crate) mod panics;
 pub(crate) mod proxy;

@@ -3,6 +3,7 @@
 #![cfg(all(feature = "kafka", feature = "testing", feature = "worker"))]
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod bad_input;
 #[path = "../common/mod.rs"]
 mod common;
 mod conformance;

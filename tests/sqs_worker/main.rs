@@ -4,6 +4,7 @@
 #![cfg(all(feature = "sqs", feature = "testing", feature = "worker"))]
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod bad_input;
 mod blocked;
 #[path = "../common/mod.rs"]
 mod common;

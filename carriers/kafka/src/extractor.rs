@@ -1,4 +1,4 @@
-use std::str;
+use std::{collections::HashSet, str};
 
 use opentelemetry::propagation::Extractor;
 use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Message, OwnedHeaders, OwnedMessage};
@@ -68,15 +68,11 @@ impl Extractor for HeaderExtractor<'_> {
     }
 
     fn keys(&self) -> Vec<&str> {
-        let mut keys = Vec::new();
-        for key in self
-            .raw()
+        // A record may have very many.
+        let mut known = HashSet::new();
+        self.raw()
             .filter_map(|header| str::from_utf8(header.key).ok())
-        {
-            if !keys.contains(&key) {
-                keys.push(key);
-            }
-        }
-        keys
+            .filter(|key| known.insert(*key))
+            .collect()
     }
 }
