@@ -2,7 +2,7 @@
 //! does, and is answered by one: `headers` by the `context` that is in them, a `context` by its
 //! `headers`.
 //!
-//! A context is `trace_id`, `span_id`, `sampled` (`null`: that is left to the receiver) and
+//! A context is `trace_id`, `span_id`, `sampled` (`null`: that is left to the receiver), `debug` and
 //! `baggage`.
 //!
 //! ```sh
@@ -19,7 +19,7 @@ use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
 use serde::{Deserialize, Serialize};
-use tracehop_propagation::{B3Multi, Composite, Deferred};
+use tracehop_propagation::{B3Multi, Composite, DebugFlag, Deferred};
 
 #[derive(Deserialize)]
 struct Question {
@@ -41,6 +41,8 @@ struct Described {
     trace_id: String,
     span_id: String,
     sampled: Option<bool>,
+    #[serde(default)]
+    debug: bool,
     baggage: BTreeMap<String, String>,
 }
 
@@ -83,6 +85,7 @@ fn describe(cx: &Context) -> Described {
         trace_id: span_context.trace_id().to_string(),
         span_id: span_context.span_id().to_string(),
         sampled: (!Deferred::is_set(cx)).then(|| span_context.is_sampled()),
+        debug: DebugFlag::is_set(cx),
         baggage: baggage
             .map(|(key, (value, _))| (key.to_string(), value.to_string()))
             .collect(),
@@ -93,8 +96,9 @@ fn context(described: &Described) -> Result<Context, Box<dyn Error>> {
     let baggage = described.baggage.iter();
     let baggage = baggage.map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
     let baggage = Context::new().with_baggage(baggage);
-    let Some(sampled) = described.sampled else {
-        return Ok(deferred(described, &baggage));
+    let sampled = match described.sampled {
+        Some(sampled) if !described.debug => sampled,
+        _ => return Ok(received(described, &baggage)),
     };
     Ok(baggage.with_remote_span_context(SpanContext::new(
         TraceId::from_hex(&described.trace_id)?,
@@ -105,11 +109,13 @@ fn context(described: &Described) -> Result<Context, Box<dyn Error>> {
     )))
 }
 
-/// A decision can be left to the receiver only by a message.
-fn deferred(described: &Described, cx: &Context) -> Context {
+/// Only a message can leave the decision to the receiver, or ask for debugging.
+fn received(described: &Described, cx: &Context) -> Context {
+    let flags = if described.debug { "1" } else { "0" };
     let headers = HashMap::from([
         ("x-b3-traceid".to_owned(), described.trace_id.clone()),
         ("x-b3-spanid".to_owned(), described.span_id.clone()),
+        ("x-b3-flags".to_owned(), flags.to_owned()),
     ]);
     B3Multi.extract_with_context(cx, &headers)
 }

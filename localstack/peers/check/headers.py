@@ -3,12 +3,14 @@
 A peer is a file in the folder headers of its language, other than the one they share. It is called with
 
     write   prints a line for each format that it has and each decision that the format can carry
-            (sampled, not sampled, left to the receiver): `peer`, the `number` of the format, our name of
-            it as in OTEL_PROPAGATORS as `formats`, `context`, and the `headers` it wrote for that context
+            (sampled, not sampled, left to the receiver, debug), and where it has trace ids of 64 bits
+            one more with such an id: `peer`, the `number` of the format, our name of it as in
+            OTEL_PROPAGATORS as `formats`, `context`, and the `headers` it wrote for that context
     read    reads lines with `number` and `headers`, and answers each with the `context` that it found
 
-each a line of JSON. A context is `trace_id`, `span_id`, `sampled` and `baggage`. Our example takes a line
-with `formats`, and answers `headers` with their `context` and a `context` with its `headers`.
+each a line of JSON. A context is `trace_id`, `span_id`, `sampled`, `baggage`, and `debug` where the peer
+knows that. Our example takes a line with `formats`, and answers `headers` with their `context` and a
+`context` with its `headers`.
 """
 
 from itertools import groupby
@@ -54,13 +56,21 @@ def check(peer, ours):
 
 
 def compare(row, direction, got, expected):
-    row.check(f"{direction}, ids", pick(got, "trace_id", "span_id"), pick(expected, "trace_id", "span_id"))
-    decisions = ", ".join(DECISIONS[context["sampled"]] for context in expected)
-    row.check(f"{direction}, sampling", pick(got, "sampled"), pick(expected, "sampled"), shown=decisions)
+    def check(part, *keys, shown="yes"):
+        row.check(f"{direction}, {part}", pick(got, expected, keys), pick(expected, expected, keys), shown)
+
+    is_short = any(context["trace_id"].startswith("0" * 16) for context in expected)
+    check("ids", "trace_id", "span_id", shown="128 and 64 bits" if is_short else "yes")
+    # In the order of the lines, each once.
+    check("sampling", "sampled", "debug", shown=", ".join(dict.fromkeys(map(decision, expected))))
     if any(context["baggage"] for context in expected):
-        row.check(f"{direction}, baggage", pick(got, "baggage"), pick(expected, "baggage"))
+        check("baggage", "baggage")
     else:
         row.cells.append("")
+
+
+def decision(context):
+    return "debug" if context.get("debug") else DECISIONS[context["sampled"]]
 
 
 def written_with(lines, part):
@@ -72,5 +82,9 @@ def padded(answers, lines):
     return answers + [{"context": {}}] * (len(lines) - len(answers))
 
 
-def pick(contexts, *keys):
-    return [[context.get(key, "none") for key in keys] for context in contexts]
+def pick(contexts, expected, keys):
+    """What the contexts say of those keys that the expected ones have."""
+    return [
+        [context.get(key, "none") for key in keys if key in known]
+        for context, known in zip(contexts, expected)
+    ]

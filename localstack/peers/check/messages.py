@@ -3,7 +3,8 @@ both ways, over real brokers.
 
 A peer is a file <broker>_<library> in the folder messages of its language. It is called with
 
-    make NAME              makes a queue or topic; prints `peer`, `instrumentation` and `destination`
+    make NAME              makes a queue or topic; prints `peer`, `instrumentation`, `destination`, and
+                           where W3C's are not its formats, `formats` as in OTEL_PROPAGATORS
     send DESTINATION       sends COUNT messages with the BAGGAGE (W3C syntax), each in a trace of its
                            own; prints `body`, `trace_id` and `span_id` of each creation context
     receive DESTINATION    receives COUNT messages; prints `body`, `trace_id`, `span_id` and `baggage` as
@@ -63,11 +64,14 @@ class Peer:
         self.command = command
         self.broker = command[-1].stem.partition("_")[0]
         self.title, self.variables = BROKERS[self.broker]
+        self.formats = {}
         self.worker = examples / f"{self.broker}_worker"
         self.sender = examples / f"{self.broker}_send"
 
     def check(self):
         there, back = self.make(), self.make()
+        if "formats" in there:
+            self.formats = {"OTEL_PROPAGATORS": there["formats"]}
         row = Row(f"{there['peer']} (instrumentation {there['instrumentation']})", self.title)
         self.they_to_us(row, there["destination"])
         self.we_to_them(row, back["destination"])
@@ -75,7 +79,7 @@ class Peer:
 
     def they_to_us(self, row, destination):
         sent = self.run("send", destination, COUNT=MESSAGES, BAGGAGE=THEIRS)
-        got = run([self.worker], MAX_MESSAGES=MESSAGES, **self.variables(destination))
+        got = run([self.worker], MAX_MESSAGES=MESSAGES, **self.ours(destination))
         expected = sorted((line["body"], line["trace_id"]) for line in sent)
         row.check(
             "they to us, each message once with its trace id",
@@ -90,7 +94,7 @@ class Peer:
         row.check("they to us, baggage", by_body(got, baggage), by_body(sent, lambda _: THEIRS_DECODED))
 
     def we_to_them(self, row, destination):
-        sent = run([self.sender], read=str.strip, COUNT=MESSAGES, BAGGAGE=OURS, **self.variables(destination))
+        sent = run([self.sender], read=str.strip, COUNT=MESSAGES, BAGGAGE=OURS, **self.ours(destination))
         got = self.run("receive", destination, COUNT=MESSAGES)
         tied = " and ".join(sorted({line["tied"] for line in got}))
         row.check("we to them, trace ids", sorted(line["trace_id"] for line in got), sorted(sent))
@@ -101,6 +105,9 @@ class Peer:
             shown=tied,
         )
         row.check("we to them, baggage", [line["baggage"] for line in got], [OURS_DECODED] * MESSAGES)
+
+    def ours(self, destination):
+        return self.variables(destination) | self.formats
 
     def make(self):
         """What the rest is called with; nothing of it passes where that failed."""

@@ -9,13 +9,16 @@ const { version } = require("../version");
 const BAGGAGE = { tenant: "acme", share: "100%,41", token: "YWJj==", city: "Zürich West", sum: "1+1" };
 
 // A format is the package to name as `library`; our name of it as in OTEL_PROPAGATORS as `formats`;
-// write(sampled), which answers a context and its headers; read(headers), which answers a context;
-// and `decisions`, those that it can carry: null is left to the receiver.
+// write(sampled, bits), which answers a context and its headers; read(headers), which answers a context;
+// `decisions`, those that it can carry: null is left to the receiver; and `shortIds`, whether it has
+// trace ids of 64 bits.
 function main(...formats) {
   if (process.argv[2] === "write") {
-    formats.forEach(({ library, formats, decisions = [true, false], write }, number) => {
-      for (const sampled of decisions) {
-        show({ peer: `${library} ${version(library)}`, number, formats, ...write(sampled) });
+    formats.forEach(({ library, formats, decisions = [true, false], shortIds, write }, number) => {
+      const cases = decisions.map((sampled) => [sampled, 128]);
+      if (shortIds) cases.push([true, 64]);
+      for (const values of cases) {
+        show({ peer: `${library} ${version(library)}`, number, formats, ...write(...values) });
       }
     });
   } else if (process.argv[2] === "read") {

@@ -14,9 +14,9 @@ from ddtrace.trace import Context  # noqa: E402
 from peer import BAGGAGE, Format, context, main  # noqa: E402
 
 
-def write(sampled):
+def write(sampled, bits=128):
     priority = None if sampled is None else int(sampled)
-    ids = {"trace_id": secrets.randbits(127) + 2**127, "span_id": secrets.randbits(63) + 1}
+    ids = {"trace_id": secrets.randbits(bits - 1) + 2 ** (bits - 1), "span_id": secrets.randbits(63) + 1}
     written = Context(**ids, sampling_priority=priority, baggage=BAGGAGE)
     headers = {}
     HTTPPropagator.inject(written, headers)
@@ -32,4 +32,4 @@ def describe(cx):
     return context(f"{cx.trace_id:032x}", f"{cx.span_id:016x}", sampled, cx.get_all_baggage_items())
 
 
-main(Format("ddtrace", "datadog", write, read, (True, False, None)))
+main(Format("ddtrace", "datadog", write, read, (True, False, None), short_ids=True))

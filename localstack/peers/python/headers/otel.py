@@ -20,12 +20,13 @@ class AnyCase(DefaultGetter):
         return super().get(carrier, key.lower())
 
 
-def otel(library, formats, propagator, members=None):
+def otel(library, formats, propagator, members=None, short_ids=False):
     ids = RandomIdGenerator()
 
-    def write(sampled):
+    def write(sampled, bits=128):
         flags = trace.TraceFlags(sampled)
-        span_context = trace.SpanContext(ids.generate_trace_id(), ids.generate_span_id(), False, flags)
+        trace_id = ids.generate_trace_id() if bits == 128 else ids.generate_span_id()
+        span_context = trace.SpanContext(trace_id, ids.generate_span_id(), False, flags)
         cx = trace.set_span_in_context(trace.NonRecordingSpan(span_context))
         for key, value in (members or {}).items():
             cx = baggage.set_baggage(key, value, cx)
@@ -36,7 +37,7 @@ def otel(library, formats, propagator, members=None):
     def read(headers):
         return describe(propagator.extract(headers, getter=AnyCase()))
 
-    return Format(library, formats, write, read)
+    return Format(library, formats, write, read, short_ids=short_ids)
 
 
 def describe(cx):
@@ -50,8 +51,8 @@ W3C = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator
 main(
     otel("opentelemetry-api", "tracecontext,baggage", W3C, BAGGAGE),
     otel("opentelemetry-propagator-aws-xray", "xray", AwsXRayPropagator()),
-    otel("opentelemetry-propagator-b3", "b3", B3SingleFormat()),
-    otel("opentelemetry-propagator-b3", "b3multi", B3MultiFormat()),
-    otel("opentelemetry-propagator-jaeger", "jaeger", JaegerPropagator(), BAGGAGE),
+    otel("opentelemetry-propagator-b3", "b3", B3SingleFormat(), short_ids=True),
+    otel("opentelemetry-propagator-b3", "b3multi", B3MultiFormat(), short_ids=True),
+    otel("opentelemetry-propagator-jaeger", "jaeger", JaegerPropagator(), BAGGAGE, short_ids=True),
     otel("opentelemetry-propagator-gcp", "gcp", CloudTraceFormatPropagator()),
 )

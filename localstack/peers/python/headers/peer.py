@@ -16,16 +16,20 @@ BAGGAGE = {"tenant": "acme", "share": "100%,41", "token": "YWJj==", "name": "Zü
 class Format:
     library: str  # the package to name
     formats: str  # ours, as in OTEL_PROPAGATORS
-    write: Callable  # write(sampled) answers a context and its headers
+    write: Callable  # write(sampled) answers a context and its headers; with bits=64, of a short trace id
     read: Callable  # read(headers) answers a context
     decisions: tuple = (True, False)  # None: left to the receiver
+    short_ids: bool = False  # whether it has trace ids of 64 bits
 
 
 def main(*formats):
     if sys.argv[1] == "write":
         for number, format in enumerate(formats):
-            for sampled in format.decisions:
-                context, headers = format.write(sampled)
+            cases = [{"sampled": sampled} for sampled in format.decisions]
+            if format.short_ids:
+                cases.append({"sampled": True, "bits": 64})
+            for case in cases:
+                context, headers = format.write(**case)
                 peer = f"{format.library} {version(format.library)}"
                 show(peer=peer, number=number, formats=format.formats, context=context, headers=headers)
     elif sys.argv[1] == "read":
