@@ -1,6 +1,7 @@
 //! The wire formats, from outside: what is read, what is refused, and what is written.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod allocations;
 mod any_input;
 mod baggage;
 mod baggage_written;
@@ -10,6 +11,7 @@ mod extremes;
 mod members;
 mod names;
 mod policy;
+mod priorities;
 mod sampling;
 mod trace_context;
 mod tracestate;

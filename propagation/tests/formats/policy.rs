@@ -161,3 +161,37 @@ fn of_another_traces_members_none_is_passed_on() {
     let other = in_trace("11111111111111111111111111111111");
     assert_eq!(inject(&W3cBaggage, &other)["baggage"], "a=1");
 }
+
+#[test]
+fn a_member_that_a_format_cannot_say_is_counted_and_goes_in_the_others() {
+    let cx = Context::new().with_baggage([KeyValue::new("note", "two\nlines")]);
+    let composite = Composite::from_names("baggage,datadog");
+    let mut fields = HashMap::new();
+    let dropped = composite.inject_reported(&cx, &mut fields);
+    assert_eq!(fields["baggage"], "note=two%0Alines");
+    assert!(!fields.contains_key("ot-baggage-note"), "{fields:?}");
+    let expected = BaggageDropped {
+        unsupported: 1,
+        ..BaggageDropped::default()
+    };
+    assert_eq!(dropped, expected);
+}
+
+#[test]
+fn every_reason_has_a_name_and_is_in_the_total() {
+    let dropped = BaggageDropped {
+        malformed: 1,
+        members: 2,
+        bytes: 4,
+        policy: 8,
+        value_length: 16,
+        other_trace: 32,
+        unsupported: 64,
+    };
+    let named: HashMap<_, _> = dropped.into_iter().collect();
+    assert_eq!((named.len(), dropped.total()), (7, 127));
+    assert_eq!((named["policy"], named["unsupported"]), (8, 64));
+    let mut twice = dropped;
+    twice += dropped;
+    assert_eq!(twice.total(), 2 * 127);
+}
