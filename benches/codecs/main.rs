@@ -83,28 +83,32 @@ fn both<C: Carried>(bencher: Bencher, carried: &C) {
 /// One group of benchmarks for each carrier, in the same variants.
 macro_rules! carriers {
     ($($group:ident: $carried:expr;)*) => {$(
+        fn $group() -> impl Carried {
+            $carried
+        }
+
         #[divan::bench_group]
         mod $group {
-            use super::{Bencher, Composite, amqp, kafka, map, sdk, sqs};
+            use super::Bencher;
 
             #[divan::bench]
             fn alone(bencher: Bencher) {
-                super::alone(bencher, &$carried);
+                super::alone(bencher, &super::$group());
             }
 
             #[divan::bench]
             fn inject(bencher: Bencher) {
-                super::inject(bencher, &$carried);
+                super::inject(bencher, &super::$group());
             }
 
             #[divan::bench]
             fn extract(bencher: Bencher) {
-                super::extract(bencher, &$carried);
+                super::extract(bencher, &super::$group());
             }
 
             #[divan::bench]
             fn inject_and_extract(bencher: Bencher) {
-                super::both(bencher, &$carried);
+                super::both(bencher, &super::$group());
             }
         }
     )*};

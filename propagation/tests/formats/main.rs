@@ -10,6 +10,7 @@ mod composite;
 mod extremes;
 mod members;
 mod names;
+mod numbers;
 mod policy;
 mod priorities;
 mod sampling;
