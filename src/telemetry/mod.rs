@@ -22,6 +22,7 @@ mod receive;
 mod run;
 mod send;
 mod span;
+mod start;
 mod started;
 
 pub use counters::InFlight;

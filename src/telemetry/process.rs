@@ -11,7 +11,8 @@ use super::instrumentation::Instrumentation;
 use super::links::{MOST_LINKS, creation_links, creations, link};
 use super::names::{self, LinkType, Op};
 use super::options::Correlation;
-use super::span::{Live, Start};
+use super::span::Live;
+use super::start::Start;
 use crate::contract::{Destination, Settlement};
 
 /// What surrounds the handling of a message.

@@ -8,7 +8,8 @@ use super::links::creation_links;
 use super::names::{self, ClientOperation, Op};
 use super::process::InHand;
 use super::send::Outcome;
-use super::span::{Live, Start};
+use super::span::Live;
+use super::start::Start;
 use super::started::Started;
 use crate::contract::Destination;
 

@@ -9,7 +9,8 @@ use super::instrumentation::Instrumentation;
 use super::links::creation_links;
 use super::names::{self, Op};
 use super::process::InHand;
-use super::span::{Live, Start};
+use super::span::Live;
+use super::start::Start;
 use crate::contract::Destination;
 
 /// What the context that already stands on an outgoing message is.

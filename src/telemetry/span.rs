@@ -1,21 +1,16 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use opentelemetry::baggage::BaggageExt;
 use opentelemetry::global::BoxedSpan;
-use opentelemetry::trace::{
-    Link, Span as _, SpanBuilder, SpanKind, Status, TraceContextExt, Tracer as _,
-};
+use opentelemetry::trace::{Span as _, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-use super::facts::{MessageFacts, OperationError, saturating};
+use super::facts::{MessageFacts, OperationError};
 use super::guarded;
 use super::instrumentation::{Instrumentation, with};
-use super::links::MOST_LINKS;
 use super::names::{self, Op};
-use super::options::Options;
 use super::prepared::Prepared;
-use crate::contract::Destination;
+use super::start::Start;
 
 /// An operation in progress: its span, if it has one, and what its metrics need. It ends once, by
 /// [`end`](Self::end) or as `cancelled` when it is dropped.
@@ -52,29 +47,6 @@ struct Pending {
     ends_at: Option<SystemTime>,
 }
 
-/// What a span starts with.
-pub(super) struct Start<'a> {
-    pub(super) destination: &'a Arc<Destination>,
-    pub(super) op: Op,
-    pub(super) kind: SpanKind,
-    /// The span's parent.
-    pub(super) parent: &'a Context,
-    /// The context that the span is put on, or that stands alone where there is none.
-    pub(super) onto: &'a Context,
-    pub(super) links: Vec<Link>,
-    pub(super) facts: &'a MessageFacts<'a>,
-    /// How many messages a batch call is about; `None` for single calls.
-    pub(super) batch_count: Option<usize>,
-    /// When it began, where that is not now: by the wall clock, and by the one that does not jump.
-    pub(super) started: Option<SystemTime>,
-    pub(super) clock: Option<Instant>,
-    /// Whether there is a span, metrics aside.
-    pub(super) span: bool,
-}
-
-/// Room for the attributes that a recorded span gets after its start.
-const ROOM: usize = 4;
-
 impl Live {
     pub(super) fn begin(instrumentation: &Instrumentation, mut start: Start<'_>) -> Self {
         let suppressed = start.onto.is_telemetry_suppressed();
@@ -90,9 +62,7 @@ impl Live {
             };
         };
         let measured = instrumentation.metrics().is_some();
-        let span = start
-            .span
-            .then(|| build(instrumentation, &prepared, &mut start));
+        let span = start.span.then(|| start.build(instrumentation, &prepared));
         let (context, span) = match span.flatten() {
             None => (start.onto.clone(), Spanned::None),
             Some(span) => placed(span, &start, measured),
@@ -286,60 +256,6 @@ fn placed(span: BoxedSpan, start: &Start<'_>, measured: bool) -> (Context, Spann
     };
     let span = span.is_recording().then_some(span);
     (context, span.map_or(Spanned::Unrecorded, Spanned::Own))
-}
-
-fn build(
-    instrumentation: &Instrumentation,
-    prepared: &Prepared,
-    start: &mut Start<'_>,
-) -> Option<BoxedSpan> {
-    let tracer = instrumentation.tracer()?;
-    let operation = prepared.operation(start.op);
-    let mut attributes = Vec::with_capacity(operation.start.len() + ROOM);
-    attributes.extend_from_slice(&operation.start);
-    attributes.extend(start.facts.partition());
-    let mut links = std::mem::take(&mut start.links);
-    let omitted = links.len().saturating_sub(MOST_LINKS);
-    links.truncate(MOST_LINKS);
-    let mut builder = SpanBuilder::from_name(operation.span_name.name());
-    builder.span_kind = Some(start.kind.clone());
-    builder.attributes = Some(attributes);
-    builder.start_time = start.started;
-    builder.links = (!links.is_empty()).then_some(links);
-    let mut span = guarded(|| tracer.build_with_context(builder, start.parent))?;
-    if !span.span_context().is_valid() {
-        return None;
-    }
-    if span.is_recording() {
-        complete(&mut span, instrumentation.options(), prepared, start);
-        if omitted > 0 {
-            span.set_attribute(KeyValue::new(names::LINKS_OMITTED, saturating(omitted)));
-        }
-    }
-    Some(span)
-}
-
-/// Adds what samplers need not see.
-fn complete(span: &mut BoxedSpan, options: &Options, prepared: &Prepared, start: &Start<'_>) {
-    span.set_attributes(prepared.operation(start.op).recorded.iter().cloned());
-    if let Some(count) = start.batch_count {
-        span.set_attribute(KeyValue::new(names::BATCH_MESSAGE_COUNT, saturating(count)));
-    }
-    start
-        .facts
-        .describe(prepared.system(), options.body_size, |attribute| {
-            span.set_attribute(attribute);
-        });
-    if matches!(start.op, Op::Create | Op::Send | Op::Process) {
-        if let (Some(captured), Some(headers)) = (&options.headers, start.facts.headers) {
-            captured.describe(headers, |attribute| span.set_attribute(attribute));
-        }
-        for key in &options.baggage {
-            if let Some(value) = start.onto.baggage().get(key.as_str()) {
-                span.set_attribute(KeyValue::new(key.clone(), value.clone()));
-            }
-        }
-    }
 }
 
 impl Drop for Live {

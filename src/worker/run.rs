@@ -4,47 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use futures_util::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::coop::consume_budget;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Gate;
+use super::drained::Drained;
 use super::engine::Engine;
 use super::handle::{Stage, Status};
+use super::next::Next;
 use super::work::Work;
 use crate::contract::{
     Capacity, Delivery, Error, ErrorKind, Operation, Result, Settlement, Source, later,
 };
-
-/// How a drain went.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Drained {
-    /// Deliveries that were in hand at the shutdown, and were finished.
-    pub finished: usize,
-    /// Deliveries that were in hand, and whose handlers had to be cancelled. They come again.
-    pub abandoned: usize,
-    /// Why the drain was not complete: handlers ran out of the drain time, or settlements did not
-    /// reach the broker. Those messages come again.
-    pub incomplete: Option<Error>,
-}
-
-impl Drained {
-    /// The same, or the error where the drain was not complete.
-    ///
-    /// # Errors
-    /// [`incomplete`](Self::incomplete).
-    pub fn complete(self) -> Result<Self> {
-        match self.incomplete {
-            None => Ok(self),
-            Some(error) => Err(error),
-        }
-    }
-}
 
 /// A worker that runs: the loop that receives, and the drain.
 pub(super) struct Run<S: Source, W> {
@@ -276,32 +250,6 @@ impl<S: Source, W: Work> Run<S, W> {
     fn error(&self, detail: String) -> Error {
         let destination = self.engine.source.destination();
         Error::new(Operation::Close, destination, ErrorKind::Timeout, detail)
-    }
-}
-
-/// What a slot that is free again takes by itself.
-struct Next<S: Source, W> {
-    engine: Arc<Engine<S, W>>,
-    gate: Gate,
-    stopping: CancellationToken,
-}
-
-impl<S: Source, W: Work> Next<S, W> {
-    /// The next delivery, where one waits and single ones are handled; what is to be handled
-    /// together is for the receiving loop to put together.
-    async fn take(&self) -> Option<Vec<Delivery<S::Receipt>>> {
-        // Others of this thread have their turn too, where neither source nor handler ever waits.
-        consume_budget().await;
-        if self.engine.work.most() > 1 || self.stopping.is_cancelled() || !self.gate.is_open() {
-            return None;
-        }
-        // What ends the source is told again by the next receive.
-        let received = self.engine.source.receive(1).now_or_never()?.ok()?;
-        if received.is_empty() {
-            return None;
-        }
-        self.engine.status.received(SystemTime::now());
-        Some(received)
     }
 }
 

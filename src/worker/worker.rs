@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::drained::Drained;
 use super::engine::Engine;
 use super::handle::Status;
 use super::retries::Retries;
-use super::run::{Drained, Run};
+use super::run::Run;
 use super::settlement::Retrying;
 use super::work::{Rules, Work};
 use super::{Backoff, DeadLetter, Gate, WorkerHandle};
