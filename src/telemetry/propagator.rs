@@ -101,7 +101,10 @@ impl Propagator {
     /// Reads a carrier onto `cx`: what is not found leaves that as it is.
     pub(super) fn extract_onto(&self, cx: &Context, carrier: &dyn Extractor) -> Context {
         match &self.0 {
-            Kind::Ours(composite) => composite.extract_with_context(cx, carrier),
+            Kind::Ours(composite) => {
+                let carrier = Carrier::once(carrier);
+                composite.extract_reported(cx, carrier).context
+            }
             Kind::Given(_) | Kind::Global(_) => {
                 let extracted = guarded(|| self.extract_with_context(cx, carrier));
                 extracted.unwrap_or_else(|| cx.clone())
