@@ -28,7 +28,9 @@ use crate::contract::{Confirm, Destination, Error, ErrorKind, Message, Operation
 /// The producer is idempotent and waits for all in-sync replicas (`enable.idempotence`,
 /// `acks=all`): within a partition messages stand in the order in which they were enqueued, each
 /// once, as long as the sink lives. [`Sent`](crate::contract::Sent) tells partition and offset.
-/// Where the producer's own queue is full (`queue.buffering.max.messages`), enqueueing waits.
+/// Where the producer's own queue is full (`queue.buffering.max.messages`), enqueueing waits. The
+/// first message waits for the producer's id, for which librdkafka (2.12) looks every 0.5 s: keep a
+/// sink for many messages.
 ///
 /// The key is the message's key, else its group; messages of a key go to the same partition, chosen
 /// as the Java client does (murmur2), unless
