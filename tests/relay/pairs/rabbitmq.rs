@@ -13,6 +13,7 @@ use tracehop::worker::{Failure, Incoming, Worker};
 use super::all_of_it_arrives;
 use crate::amqp_fixture::Rabbit;
 use crate::bench::LIMIT;
+use crate::memory_fixture::Memory;
 use crate::sqs_fixture::Sqs;
 
 #[tokio::test]
@@ -26,6 +27,20 @@ async fn sqs_to_rabbitmq() {
 async fn rabbitmq_to_sqs() {
     if let Some(from) = Rabbit::with("classic").await {
         all_of_it_arrives(&from, &Sqs::in_process().await).await;
+    }
+}
+
+#[tokio::test]
+async fn memory_to_rabbitmq() {
+    if let Some(to) = Rabbit::with("quorum").await {
+        all_of_it_arrives(&Memory::new(), &to).await;
+    }
+}
+
+#[tokio::test]
+async fn rabbitmq_to_memory() {
+    if let Some(from) = Rabbit::with("quorum").await {
+        all_of_it_arrives(&from, &Memory::new()).await;
     }
 }
 
