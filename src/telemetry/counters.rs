@@ -6,6 +6,7 @@ use opentelemetry::KeyValue;
 
 use super::instrumentation::{Instrumentation, with};
 use super::names;
+use super::prepared::Prepared;
 use crate::contract::{Destination, Settlement};
 
 impl Instrumentation {
@@ -24,16 +25,16 @@ impl Instrumentation {
         }
     }
 
-    /// Counts a delivery as in hand until the answer is dropped.
+    /// Counts a delivery as in hand until the answer is dropped; `None` where that is not counted.
     #[must_use = "the delivery is in hand as long as this lives"]
-    pub fn in_flight(&self, destination: &Arc<Destination>) -> InFlight {
-        if let Some((metrics, prepared)) = self.counters(destination) {
-            metrics.in_flight.add(1, &prepared.metric);
-        }
-        InFlight {
-            instrumentation: self.clone(),
-            destination: Arc::clone(destination),
-        }
+    pub fn in_flight(&self, destination: &Arc<Destination>) -> Option<InFlight> {
+        let (metrics, prepared) = self.counters(destination)?;
+        metrics.in_flight.add(1, &prepared.metric);
+        let instrumentation = self.clone();
+        Some(InFlight {
+            instrumentation,
+            prepared,
+        })
     }
 
     /// Starts the counters of a consumer at 0, so that the first one counted is seen as a rise.
@@ -68,13 +69,13 @@ impl Instrumentation {
 #[derive(Debug)]
 pub struct InFlight {
     instrumentation: Instrumentation,
-    destination: Arc<Destination>,
+    prepared: Arc<Prepared>,
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if let Some((metrics, prepared)) = self.instrumentation.counters(&self.destination) {
-            metrics.in_flight.add(-1, &prepared.metric);
+        if let Some(metrics) = self.instrumentation.metrics() {
+            metrics.in_flight.add(-1, &self.prepared.metric);
         }
     }
 }

@@ -48,7 +48,7 @@ impl<S: Source, W: Work> Engine<S, W> {
         let _in_hand = self.status.in_hand(deliveries.len());
         let _counted: Vec<_> = deliveries
             .iter()
-            .map(|delivery| self.rules.instrumentation.in_flight(&delivery.destination))
+            .filter_map(|delivery| self.rules.instrumentation.in_flight(&delivery.destination))
             .collect();
         let (deliveries, receipts): (Vec<_>, Vec<_>) = deliveries
             .into_iter()

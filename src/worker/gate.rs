@@ -21,8 +21,11 @@ struct State {
 }
 
 impl State {
-    fn is_open(&self, now: Instant) -> bool {
-        !self.paused && self.closed_until.is_none_or(|until| until <= now)
+    fn is_open(&self) -> bool {
+        !self.paused
+            && self
+                .closed_until
+                .is_none_or(|until| until <= Instant::now())
     }
 }
 
@@ -57,7 +60,7 @@ impl Gate {
 
     /// Whether deliveries are taken.
     pub fn is_open(&self) -> bool {
-        self.0.borrow().is_open(Instant::now())
+        self.0.borrow().is_open()
     }
 
     /// Waits until the gate is open. Cancel-safe.
@@ -66,7 +69,7 @@ impl Gate {
         loop {
             let state = *states.borrow_and_update();
             match state.closed_until {
-                _ if state.is_open(Instant::now()) => return,
+                _ if state.is_open() => return,
                 Some(until) if !state.paused => tokio::select! {
                     biased;
                     () = sleep_until(until) => {}
@@ -81,9 +84,8 @@ impl Gate {
     /// Waits until the gate is closed. Cancel-safe.
     pub(super) async fn closed(&self) {
         let mut states = self.0.subscribe();
-        let now = Instant::now();
         // It fails only without a sender, and the sender is ours.
-        drop(states.wait_for(|state| !state.is_open(now)).await);
+        drop(states.wait_for(|state| !state.is_open()).await);
     }
 }
 

@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::SystemTime;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -104,7 +104,8 @@ pub(super) struct Status {
     pub(super) failed_settles: AtomicU64,
     /// Deliveries whose handler was cancelled at the end of the drain time.
     pub(super) aborted: AtomicUsize,
-    last_receive: Mutex<Option<SystemTime>>,
+    /// In microseconds since the Unix epoch; 0 before the first.
+    last_receive: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,24 +121,21 @@ impl Status {
         self.stage.store(stage as u8, Ordering::Relaxed);
     }
 
-    fn stage(&self) -> Stage {
+    pub(super) fn stage(&self) -> Stage {
         let stages = [Stage::New, Stage::Running, Stage::Draining];
         let stage = usize::from(self.stage.load(Ordering::Relaxed));
         stages.get(stage).copied().unwrap_or(Stage::Stopped)
     }
 
     pub(super) fn received(&self, at: SystemTime) {
-        *self
-            .last_receive
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(at);
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let micros = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
+        self.last_receive.store(micros, Ordering::Relaxed);
     }
 
     fn last_receive(&self) -> Option<SystemTime> {
-        *self
-            .last_receive
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        let micros = self.last_receive.load(Ordering::Relaxed);
+        (micros > 0).then(|| UNIX_EPOCH + Duration::from_micros(micros))
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -145,16 +143,16 @@ impl Status {
     }
 
     /// Counts deliveries as in hand until the answer is dropped.
-    pub(super) fn in_hand(self: &Arc<Self>, count: usize) -> InHand {
+    pub(super) fn in_hand(&self, count: usize) -> InHand<'_> {
         self.in_flight.fetch_add(count, Ordering::Relaxed);
-        InHand(Arc::clone(self), count)
+        InHand(self, count)
     }
 }
 
 /// Deliveries in hand.
-pub(super) struct InHand(Arc<Status>, usize);
+pub(super) struct InHand<'a>(&'a Status, usize);
 
-impl Drop for InHand {
+impl Drop for InHand<'_> {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(self.1, Ordering::Relaxed);
     }

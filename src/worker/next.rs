@@ -3,10 +3,10 @@ use std::time::SystemTime;
 
 use futures_util::FutureExt as _;
 use tokio::task::coop::consume_budget;
-use tokio_util::sync::CancellationToken;
 
 use super::Gate;
 use super::engine::Engine;
+use super::handle::Stage;
 use super::work::Work;
 use crate::contract::{Delivery, Source};
 
@@ -14,7 +14,6 @@ use crate::contract::{Delivery, Source};
 pub(super) struct Next<S: Source, W> {
     pub(super) engine: Arc<Engine<S, W>>,
     pub(super) gate: Gate,
-    pub(super) stopping: CancellationToken,
 }
 
 impl<S: Source, W: Work> Next<S, W> {
@@ -23,7 +22,8 @@ impl<S: Source, W: Work> Next<S, W> {
     pub(super) async fn take(&self) -> Option<Vec<Delivery<S::Receipt>>> {
         // Others of this thread have their turn too, where neither source nor handler ever waits.
         consume_budget().await;
-        if self.engine.work.most() > 1 || self.stopping.is_cancelled() || !self.gate.is_open() {
+        let running = self.engine.status.stage() == Stage::Running;
+        if self.engine.work.most() > 1 || !running || !self.gate.is_open() {
             return None;
         }
         // What ends the source is told again by the next receive.

@@ -81,6 +81,7 @@ impl<S: Source, W: Work> Run<S, W> {
         let received = tokio::select! {
             biased;
             _ = shutdown => {
+                engine.status.enter(Stage::Draining);
                 stopping.cancel();
                 receiving.await
             }
@@ -190,7 +191,6 @@ impl<S: Source, W: Work> Run<S, W> {
         let next = Next {
             engine: Arc::clone(&self.engine),
             gate: self.gate.clone(),
-            stopping: self.stopping.clone(),
         };
         // Boxed, because spawning moves a future several times, and this one is large.
         self.handlers.spawn(Box::pin(async move {

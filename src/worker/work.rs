@@ -135,8 +135,7 @@ impl<H: Handler> Work for H {
             // Lazy, so that the handler's own call runs in the context too, and may panic.
             let handling =
                 async move { self.handle(copy).await }.with_context(span.context().clone());
-            let lease = incoming.lease().clone();
-            let ended = rules.run(handling, async move { lease.lost().await }).await;
+            let ended = rules.run(handling, incoming.lease().lost()).await;
             handled.push(Handled {
                 incoming,
                 ended,

@@ -37,8 +37,8 @@ impl Shared {
     /// Takes up to `max` deliveries, waiting for the first; none from a source that is closed.
     pub(super) async fn receive(&self, max: usize) -> Result<Vec<Held>> {
         loop {
-            let mut arrived = std::pin::pin!(self.arrived.notified());
-            arrived.as_mut().enable();
+            // Made before the look, so that nothing that arrives falls between the two.
+            let arrived = self.arrived.notified();
             {
                 let mut state = self.lock();
                 if let Some(error) = state.fatal() {
@@ -69,8 +69,7 @@ impl Shared {
     /// Waits until the broker has stopped delivering and read every settlement.
     pub(super) async fn flushed(&self) {
         loop {
-            let mut looked = std::pin::pin!(self.looked.notified());
-            looked.as_mut().enable();
+            let looked = self.looked.notified();
             if self.lock().is_flushed() {
                 return;
             }

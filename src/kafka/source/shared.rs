@@ -62,8 +62,8 @@ impl Shared {
     /// Takes up to `max` deliveries, waiting for the first; none from a source that is closed.
     pub(super) async fn receive(&self, max: usize) -> Result<Vec<Ticket>> {
         loop {
-            let mut arrived = std::pin::pin!(self.arrived.notified());
-            arrived.as_mut().enable();
+            // Made before the look, so that nothing that arrives falls between the two.
+            let arrived = self.arrived.notified();
             {
                 let mut state = self.lock();
                 if let Some(error) = state.fatal() {
