@@ -1,6 +1,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use rdkafka::Message as _;
 use rdkafka::message::{BorrowedMessage, OwnedHeaders, Timestamp};
 use tracehop_kafka::{RawHeader, RawHeaders, append};
@@ -8,6 +8,8 @@ use tracehop_kafka::{RawHeader, RawHeaders, append};
 use super::properties;
 use crate::contract::{Attributes, Headers, Message, Value};
 
+/// How many bytes a block of records has at least; it is kept as long as one of them is.
+const BLOCK: usize = 32 * 1024;
 /// Stands for the length of what is null.
 const NULL: u32 = u32::MAX;
 
@@ -25,7 +27,9 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn copy(message: &BorrowedMessage<'_>) -> Self {
+    /// A copy of what librdkafka will free. Records that are fetched together share blocks of
+    /// memory: one thread takes them, and others give them back.
+    pub(super) fn copy(message: &BorrowedMessage<'_>, block: &mut BytesMut) -> Self {
         let headers = || message.headers().map(RawHeaders::new).into_iter().flatten();
         let body = [message.key(), message.payload()];
         let parts = || {
@@ -33,15 +37,17 @@ impl Record {
             body.into_iter().chain(headers)
         };
         let length = parts().map(|part| 4 + part.unwrap_or_default().len()).sum();
-        let mut bytes = Vec::with_capacity(length);
+        if block.capacity() < length {
+            *block = BytesMut::with_capacity(BLOCK.max(length));
+        }
         for part in parts() {
             // librdkafka's own lengths are of 32 bits, with a sign.
             let length = part.map_or(NULL, |part| u32::try_from(part.len()).unwrap_or(NULL));
-            bytes.extend_from_slice(&length.to_le_bytes());
-            bytes.extend_from_slice(part.unwrap_or_default());
+            block.extend_from_slice(&length.to_le_bytes());
+            block.extend_from_slice(part.unwrap_or_default());
         }
         Self {
-            bytes: bytes.into(),
+            bytes: block.split().freeze(),
             headers: headers().count(),
             partition: message.partition(),
             offset: message.offset(),

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use tokio::time::Instant;
@@ -46,7 +47,7 @@ impl Fetcher {
         assignment: &Arc<Assignment>,
         max: usize,
     ) -> Vec<Ticket> {
-        let mut fetched = Vec::new();
+        let (mut fetched, mut block) = (Vec::new(), BytesMut::new());
         if let Some((ticket, due)) = self.early.take() {
             if due > Instant::now() {
                 self.early = Some((ticket, due));
@@ -60,7 +61,7 @@ impl Fetcher {
             };
             // An error is told through the group's callback.
             let Ok(message) = polled else { continue };
-            let ticket = reader.read(&message, assignment);
+            let ticket = reader.read(&message, &mut block, assignment);
             let due = match assignment.place.topic {
                 Topic::Main => None,
                 Topic::Retries => retries::due(&ticket.record.headers()),

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use opentelemetry::Context;
 use rdkafka::message::BorrowedMessage;
 
@@ -42,9 +43,10 @@ impl Reader {
     pub(super) fn read(
         &self,
         message: &BorrowedMessage<'_>,
+        block: &mut BytesMut,
         assignment: &Arc<Assignment>,
     ) -> Ticket {
-        let record = Record::copy(message);
+        let record = Record::copy(message, block);
         Ticket {
             lane: assignment.lane.clone().or_else(|| self.key(&record)),
             attempt: match assignment.place.topic {
