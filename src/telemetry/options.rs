@@ -241,7 +241,7 @@ impl InstrumentationBuilder {
     /// Whether context is looked for in the bodies of SQS messages too, where SNS (without raw
     /// delivery) or EventBridge has put it into an envelope around the message. Default: false.
     ///
-    /// Such a body is read up to 524,288 bytes, and only where the message's own attributes have no
+    /// Such a body is read up to 1,048,576 bytes, and only where the message's own attributes have no
     /// context; of any other no more than the beginning is looked at. The handler sees the body as
     /// it came. An envelope that cannot be read is counted as malformed.
     pub fn envelopes(mut self, on: bool) -> Self {

@@ -8,11 +8,9 @@ use serde_json::value::RawValue;
 
 use crate::fields::Fields;
 
-/// The longest body, in bytes, that an envelope is looked for in.
-///
-/// SNS and EventBridge take messages of 262,144 bytes, and the characters that JSON text escapes
-/// take two bytes each in the envelope.
-pub const MAX_ENVELOPE_BYTES: usize = 524_288;
+/// The longest body, in bytes, that an envelope is looked for in: the longest that SQS carries
+/// (Amazon SQS developer guide, "Message quotas", 2026).
+pub const MAX_ENVELOPE_BYTES: usize = 1_048_576;
 
 /// What Amazon SNS and EventBridge put around a message on its way to a queue.
 ///
