@@ -13,7 +13,9 @@ use crate::telemetry::{FreshLineage, Lineage};
 /// failed at its last attempt.
 #[derive(Clone, Debug, Default)]
 pub enum DeadLetter {
-    /// What the broker does by itself. SQS: the message is left to the queue's redrive policy.
+    /// What the broker does by itself. SQS: a copy goes to the target of the queue's redrive policy,
+    /// and without one the message is left to expire. Kafka: the lane stops, and the source is
+    /// unready.
     /// RabbitMQ: the queue's dead-letter exchange, else it is dropped, of which a warning tells.
     /// In memory: the queue's dead-letter queue, else it is put aside.
     #[default]
