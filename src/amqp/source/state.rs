@@ -87,7 +87,7 @@ pub(super) struct State {
     trouble: Option<String>,
     fatal: Option<Error>,
     life: Life,
-    /// Settlements that were recorded and whose channel was lost.
+    /// Settlements that were recorded and whose channel was lost, while there is no other.
     unsent: usize,
     /// Until when the driver sleeps, unless it is woken.
     sleeps: Option<Instant>,
@@ -126,6 +126,8 @@ impl State {
         self.tries = 0;
         self.missing = None;
         self.trouble = None;
+        // What they were for comes again, here or elsewhere.
+        self.unsent = 0;
     }
 
     /// The channel is gone, and with it everything that it brought.
