@@ -1,15 +1,20 @@
-//! Something plugged into telemetry that panics.
+//! Something plugged into the AWS client that panics.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use opentelemetry::trace::{Link, SpanKind, TraceId, TraceState};
-use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+use aws_sdk_sqs::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_sqs::error::BoxError;
+use aws_sdk_sqs::operation::change_message_visibility_batch::ChangeMessageVisibilityBatchInput;
+use aws_sdk_sqs::operation::delete_message_batch::DeleteMessageBatchInput;
+use aws_sdk_sqs::operation::receive_message::ReceiveMessageInput;
+use aws_sdk_sqs::operation::send_message::SendMessageInput;
+use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchInput;
 
-/// Panics the first time that it is asked about a span of each name.
+/// Panics in the first request of each kind that sources and sinks make, before it goes out.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct PanicsAtFirst(Arc<Mutex<BTreeSet<String>>>);
+pub(crate) struct PanicsAtFirst(Arc<Mutex<BTreeSet<&'static str>>>);
 
 impl PanicsAtFirst {
     /// How often it has panicked.
@@ -18,25 +23,45 @@ impl PanicsAtFirst {
     }
 }
 
-impl ShouldSample for PanicsAtFirst {
-    fn should_sample(
+impl Intercept for PanicsAtFirst {
+    fn name(&self) -> &'static str {
+        "PanicsAtFirst"
+    }
+
+    fn read_before_transmit(
         &self,
-        _: Option<&Context>,
-        _: TraceId,
-        name: &str,
-        _: &SpanKind,
-        _: &[KeyValue],
-        _: &[Link],
-    ) -> SamplingResult {
-        let first = {
+        request: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let input = request.input();
+        let kinds = [
+            (
+                "receive",
+                input.downcast_ref::<ReceiveMessageInput>().is_some(),
+            ),
+            (
+                "delete",
+                input.downcast_ref::<DeleteMessageBatchInput>().is_some(),
+            ),
+            (
+                "change",
+                input
+                    .downcast_ref::<ChangeMessageVisibilityBatchInput>()
+                    .is_some(),
+            ),
+            ("send", input.downcast_ref::<SendMessageInput>().is_some()),
+            (
+                "send batch",
+                input.downcast_ref::<SendMessageBatchInput>().is_some(),
+            ),
+        ];
+        let kind = kinds.into_iter().find_map(|(kind, is)| is.then_some(kind));
+        let first = kind.is_some_and(|kind| {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            known.insert(name.to_owned())
-        };
+            known.insert(kind)
+        });
         assert!(!first, "a panic of this test");
-        SamplingResult {
-            decision: SamplingDecision::Drop,
-            attributes: Vec::new(),
-            trace_state: TraceState::NONE,
-        }
+        Ok(())
     }
 }

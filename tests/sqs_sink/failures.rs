@@ -1,7 +1,7 @@
 //! What goes wrong on the way.
 
 use tracehop::contract::{ErrorKind, Message, Sink, SinkExt};
-use tracehop::testing::Recorder;
+use tracehop::sqs::SqsSink;
 use tracehop::testing::sqs::{Action, Fault, SqsEndpoint};
 
 use crate::common::panics::PanicsAtFirst;
@@ -91,14 +91,13 @@ async fn a_missing_queue_is_an_error_that_names_it() {
 #[tokio::test]
 async fn a_request_that_panics_fails_its_messages_and_the_sink_goes_on() {
     for gather in [true, false] {
-        let sampler = PanicsAtFirst::default();
+        let panics = PanicsAtFirst::default();
         let sqs = SqsEndpoint::start().await;
-        let recorder = Recorder::with_sampler(sampler.clone());
         let url = sqs.queue("orders.fifo").create();
-        let sink = builder(&sqs, &url)
+        let config = sqs.config().interceptor(panics.clone()).build();
+        let sink = SqsSink::builder(aws_sdk_sqs::Client::from_conf(config), &url)
             .gather(gather)
             .max_requests(1)
-            .instrumentation(recorder.builder().create_spans(false).build())
             .build()
             .unwrap();
         let order = |id: &'static str| {
@@ -111,6 +110,6 @@ async fn a_request_that_panics_fails_its_messages_and_the_sink_goes_on() {
         let limit = std::time::Duration::from_secs(10);
         let second = tokio::time::timeout(limit, sink.send(order("second"))).await;
         second.expect("the sink goes on").unwrap();
-        assert_eq!(sampler.count(), 1, "{sampler:?}");
+        assert_eq!(panics.count(), 1, "{panics:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tracehop::contract::{Settlement, Source as _};
-use tracehop::testing::Recorder;
+use tracehop::sqs::SqsSource;
 use tracehop::testing::sqs::{Action, Fault, SqsEndpoint};
 
 use crate::common::panics::PanicsAtFirst;
@@ -143,22 +143,21 @@ async fn settlements_that_do_not_reach_the_broker_are_said_until_they_do() {
 
 #[tokio::test]
 async fn a_request_that_panics_is_one_that_failed() {
-    let sampler = PanicsAtFirst::default();
+    let panics = PanicsAtFirst::default();
     let sqs = SqsEndpoint::start().await;
-    let recorder = Recorder::with_sampler(sampler.clone());
     let url = sqs.queue("orders").create();
     send(&client(&sqs), &url, None, 0..2).await;
-    let instrumentation = recorder.builder().receive_spans(true).build();
-    let source = opened(builder(&sqs, &url).instrumentation(instrumentation), 5).await;
+    let config = sqs.config().interceptor(panics.clone()).build();
+    let source = SqsSource::builder(aws_sdk_sqs::Client::from_conf(config), &url);
+    let source = opened(source, 5).await;
     until("it says so", || {
         let why = source.unready().unwrap_or_default();
         why.starts_with("receive aws_sqs:orders: ")
     })
     .await;
-    sqs.advance(SECOND * 31);
     ack(&source, receive_one(&source).await).await;
     settle(&source, receive_one(&source).await, nack(Duration::ZERO)).await;
     ack(&source, receive_one(&source).await).await;
     until("both are deleted", || depth(&sqs, "orders") == (0, 0)).await;
-    assert_eq!(sampler.count(), 3, "{sampler:?}");
+    assert_eq!(panics.count(), 3, "{panics:?}");
 }
