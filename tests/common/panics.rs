@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_sdk_sqs::config::interceptors::BeforeSerializationInterceptorContextRef;
 use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_sqs::error::BoxError;
-use aws_sdk_sqs::operation::change_message_visibility_batch::ChangeMessageVisibilityBatchInput;
+use aws_sdk_sqs::operation::change_message_visibility::ChangeMessageVisibilityInput;
 use aws_sdk_sqs::operation::delete_message_batch::DeleteMessageBatchInput;
 use aws_sdk_sqs::operation::receive_message::ReceiveMessageInput;
 use aws_sdk_sqs::operation::send_message::SendMessageInput;
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchInput;
 
-/// Panics in the first request of each kind that sources and sinks make, before it goes out.
+/// Panics in the first request of each of these kinds, before it goes out.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PanicsAtFirst(Arc<Mutex<BTreeSet<&'static str>>>);
 
@@ -47,7 +47,7 @@ impl Intercept for PanicsAtFirst {
             (
                 "change",
                 input
-                    .downcast_ref::<ChangeMessageVisibilityBatchInput>()
+                    .downcast_ref::<ChangeMessageVisibilityInput>()
                     .is_some(),
             ),
             ("send", input.downcast_ref::<SendMessageInput>().is_some()),
