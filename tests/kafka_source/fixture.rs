@@ -39,9 +39,7 @@ impl Kafka {
 
     /// librdkafka's own mock cluster.
     pub(crate) fn mock() -> Self {
-        let mut config = ClientConfig::new();
-        config.set("test.mock.num.brokers", "1");
-        let owner: BaseProducer = config.create().unwrap();
+        let owner = support::mock();
         let mut kafka = Self::at(&owner.client().mock_cluster().unwrap().bootstrap_servers());
         kafka.mock = Some(owner);
         kafka

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod bad_input;
+mod commits;
 #[path = "../common/mod.rs"]
 mod common;
 mod conformance;

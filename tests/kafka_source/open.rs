@@ -4,26 +4,16 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::producer::{BaseProducer, Producer as _};
+use rdkafka::producer::Producer as _;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use tracehop::contract::{Capacity, Error, ErrorKind, Source as _};
 use tracehop::kafka::{GroupProtocol, KafkaSource};
 
 use super::common;
-use super::support::{self, LIMIT, Topic, config};
+use super::support::{self, LIMIT, Topic, config, mock, on};
 
 async fn refused(source: KafkaSource) -> Error {
     source.open(Capacity::slots(1)).await.unwrap_err()
-}
-
-fn mock() -> BaseProducer {
-    let mut config = ClientConfig::new();
-    config.set("test.mock.num.brokers", "1");
-    config.create().unwrap()
-}
-
-fn on(mock: &BaseProducer) -> ClientConfig {
-    config(&mock.client().mock_cluster().unwrap().bootstrap_servers())
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
 };
 use rdkafka::client::DefaultClientContext;
+use rdkafka::producer::{BaseProducer, Producer as _};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracehop::contract::{Message, SinkExt as _};
@@ -59,6 +60,18 @@ pub(crate) fn config(brokers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers);
     config
+}
+
+/// What a mock cluster of librdkafka belongs to.
+pub(crate) fn mock() -> BaseProducer {
+    let mut config = ClientConfig::new();
+    config.set("test.mock.num.brokers", "1");
+    config.create().unwrap()
+}
+
+/// A client's configuration, for that mock cluster.
+pub(crate) fn on(mock: &BaseProducer) -> ClientConfig {
+    config(&mock.client().mock_cluster().unwrap().bootstrap_servers())
 }
 
 pub(crate) async fn create(brokers: &str, name: &str, partitions: i32) {

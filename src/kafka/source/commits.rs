@@ -17,6 +17,9 @@ use crate::contract::later;
 use crate::kafka::failure::operation_error;
 use crate::telemetry::{Outcome, SettleSpan};
 
+/// How long after a commit that failed it is made again, where somebody waits for it.
+const RETRY: Duration = Duration::from_millis(100);
+
 /// A thread that commits, so that the one that polls never waits for a coordinator: rdkafka 0.39
 /// does not tell how an asynchronous commit went, and a synchronous one blocks.
 pub(super) struct Committer {
@@ -60,6 +63,8 @@ pub(super) struct Commits {
     committer: Committer,
     /// In the order in which they were sent, which is that of their answers.
     under_way: VecDeque<Commit>,
+    /// After one that failed: when it is made again, where somebody waits for it.
+    again: Option<Instant>,
 }
 
 struct Commit {
@@ -74,11 +79,12 @@ impl Commits {
             due: later(Instant::now(), interval),
             committer,
             under_way: VecDeque::new(),
+            again: None,
         }
     }
 
     /// Whether the broker has answered all of them.
-    pub(super) fn are_answered(&self) -> bool {
+    fn are_answered(&self) -> bool {
         self.under_way.is_empty()
     }
 
@@ -98,17 +104,30 @@ impl Driver {
         }
     }
 
-    /// Commits these partitions at once.
-    pub(super) fn commit_now(&mut self, places: &[Place]) {
-        self.commit(Some(places));
-    }
-
-    /// Commits everything, and waits for the answers up to the limit.
+    /// Commits everything, and waits for that up to the limit.
     pub(super) fn commit_all(&mut self, limit: Duration) {
         let until = Instant::now() + limit;
-        self.answers(until);
-        self.commit(None);
-        self.answers(until);
+        while !self.has_committed(None, until) {
+            thread::park_timeout(RETRY);
+            self.serve();
+            self.rebalance();
+        }
+    }
+
+    /// Commits these partitions, or everything, and says whether the broker has that, or the time
+    /// is over. One that fails is made again: in the middle of a rebalance a coordinator takes no
+    /// commit of a member that has not heard of its new generation.
+    pub(super) fn has_committed(&mut self, of: Option<&[Place]>, until: Instant) -> bool {
+        let now = Instant::now();
+        if until <= now {
+            return true;
+        }
+        let early = self.commits.again.is_some_and(|again| again > now);
+        if early || !self.commits.are_answered() {
+            return false;
+        }
+        self.commit(of);
+        self.commits.are_answered()
     }
 
     /// Takes the answer to a commit.
@@ -116,6 +135,7 @@ impl Driver {
         let Some(commit) = self.commits.under_way.pop_front() else {
             return;
         };
+        self.commits.again = None;
         match result {
             Ok(()) => {
                 let mut state = self.shared.lock();
@@ -124,7 +144,10 @@ impl Driver {
                 }
             }
             // The next commit says the same again, or the next member begins further back.
-            Err(error) => tracing::warn!(%error, "a commit failed"),
+            Err(error) => {
+                tracing::warn!(%error, "a commit failed");
+                self.commits.again = Some(Instant::now() + RETRY);
+            }
         }
         commit
             .span
@@ -150,17 +173,6 @@ impl Driver {
         // The thread ends after this one has stopped committing.
         if self.commits.committer.requests.send(list).is_ok() {
             self.commits.under_way.push_back(Commit { positions, span });
-        }
-    }
-
-    /// Waits until every commit is answered.
-    fn answers(&mut self, until: Instant) {
-        while !self.commits.are_answered() && Instant::now() < until {
-            self.serve();
-            self.rebalance();
-            if !self.commits.are_answered() {
-                thread::park_timeout(until - Instant::now());
-            }
         }
     }
 }

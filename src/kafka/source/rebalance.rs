@@ -92,13 +92,12 @@ impl Driver {
             if in_hand == 0 || until <= now {
                 // What is not finished by now is not settled any more, so the position is final.
                 self.shared.lock().expire(&revoking.places);
-                self.commit_now(&revoking.places);
                 let until = now + LAST_COMMIT;
                 revoking.stage = Stage::Committing { until };
             }
         }
         match revoking.stage {
-            Stage::Committing { until } if self.commits.are_answered() || until <= now => {
+            Stage::Committing { until } if self.has_committed(Some(&revoking.places), until) => {
                 self.unassign(&revoking.partitions, &revoking.places);
             }
             Stage::Draining { .. } | Stage::Committing { .. } => self.revoking = Some(revoking),
