@@ -71,14 +71,20 @@ impl<T> Lanes<T> {
         self.len == 0
     }
 
+    /// Whether something may be handed over now.
+    pub fn is_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// Adds an item behind the others of its lane.
     pub fn push(&mut self, lane: Option<&Lane>, item: T) {
         self.len += 1;
         match lane {
             None => self.ready.push_back(Ready::Free(item)),
             Some(lane) => {
-                self.waiting(lane).items.push_back(item);
-                self.list(lane);
+                let waiting = waiting(&mut self.by_lane, lane);
+                waiting.items.push_back(item);
+                waiting.list(lane, &mut self.ready);
             }
         }
     }
@@ -86,7 +92,7 @@ impl<T> Lanes<T> {
     /// Puts an item that was out back before the others of its lane, which then has one less out.
     pub fn put_back(&mut self, lane: &Lane, item: T) {
         self.len += 1;
-        self.waiting(lane).items.push_front(item);
+        waiting(&mut self.by_lane, lane).items.push_front(item);
         self.settled(lane);
     }
 
@@ -125,12 +131,14 @@ impl<T> Lanes<T> {
         taken
     }
 
-    /// One item of the lane that was out is settled; with the last of them the lane goes on.
-    pub fn settled(&mut self, lane: &Lane) {
-        if let Some(waiting) = self.by_lane.get_mut(lane) {
+    /// One item of the lane that was out is settled; with the last of them the lane goes on, and
+    /// the answer is true.
+    pub fn settled(&mut self, lane: &Lane) -> bool {
+        let settled = |waiting: &mut Waiting<T>| {
             waiting.out = waiting.out.saturating_sub(1);
-            self.list(lane);
-        }
+            waiting.out == 0
+        };
+        self.change(lane, settled).unwrap_or(true)
     }
 
     /// How many of the lane are handed over and unsettled.
@@ -140,25 +148,19 @@ impl<T> Lanes<T> {
 
     /// Hands over nothing of the lane until [`resume`](Self::resume).
     pub fn hold(&mut self, lane: &Lane) {
-        self.waiting(lane).held = true;
+        waiting(&mut self.by_lane, lane).held = true;
     }
 
     /// Ends a [`hold`](Self::hold).
     pub fn resume(&mut self, lane: &Lane) {
-        if let Some(waiting) = self.by_lane.get_mut(lane) {
-            waiting.held = false;
-            self.list(lane);
-        }
+        self.change(lane, |waiting| waiting.held = false);
     }
 
     /// Takes out what waits in a lane, in order; what is out of it stays counted.
     pub fn drain_lane(&mut self, lane: &Lane) -> Vec<T> {
-        let Some(waiting) = self.by_lane.get_mut(lane) else {
-            return Vec::new();
-        };
-        let drained: Vec<T> = waiting.items.drain(..).collect();
+        let drained = self.change(lane, |waiting| waiting.items.drain(..).collect());
+        let drained: Vec<T> = drained.unwrap_or_default();
         self.len -= drained.len();
-        self.list(lane);
         drained
     }
 
@@ -173,48 +175,54 @@ impl<T> Lanes<T> {
         }
         let lanes: Vec<Lane> = self.by_lane.keys().cloned().collect();
         for lane in lanes {
-            let Some(waiting) = self.by_lane.get_mut(&lane) else {
-                continue;
-            };
-            for item in std::mem::take(&mut waiting.items) {
-                if gone(&item) {
-                    extracted.push(item);
-                } else {
-                    waiting.items.push_back(item);
+            self.change(&lane, |waiting| {
+                for item in std::mem::take(&mut waiting.items) {
+                    if gone(&item) {
+                        extracted.push(item);
+                    } else {
+                        waiting.items.push_back(item);
+                    }
                 }
-            }
-            self.list(&lane);
+            });
         }
         self.len -= extracted.len();
         extracted
     }
 
-    fn waiting(&mut self, lane: &Lane) -> &mut Waiting<T> {
-        self.by_lane.entry(lane.clone()).or_insert_with(|| Waiting {
-            items: VecDeque::new(),
-            out: 0,
-            held: false,
-            listed: false,
-        })
+    /// Changes a lane, lists its head where that may go now, and forgets it where nothing is left.
+    fn change<R>(&mut self, lane: &Lane, change: impl FnOnce(&mut Waiting<T>) -> R) -> Option<R> {
+        let waiting = self.by_lane.get_mut(lane)?;
+        let answer = change(waiting);
+        waiting.list(lane, &mut self.ready);
+        if waiting.is_over() {
+            self.by_lane.remove(lane);
+        }
+        Some(answer)
+    }
+}
+
+impl<T> Waiting<T> {
+    /// Lists the head, where it may go and is not listed yet.
+    fn list(&mut self, lane: &Lane, ready: &mut VecDeque<Ready<T>>) {
+        let free = self.out == 0 && !self.held && !self.items.is_empty();
+        if free && !self.listed {
+            self.listed = true;
+            ready.push_back(Ready::Head(lane.clone()));
+        }
     }
 
-    /// Lists the lane's head where it may go, and forgets a lane of which nothing is left.
-    fn list(&mut self, lane: &Lane) {
-        let Some(waiting) = self.by_lane.get_mut(lane) else {
-            return;
-        };
-        if waiting.out > 0 || waiting.held {
-            return;
-        }
-        if waiting.items.is_empty() {
-            if !waiting.listed {
-                self.by_lane.remove(lane);
-            }
-        } else if !waiting.listed {
-            waiting.listed = true;
-            self.ready.push_back(Ready::Head(lane.clone()));
-        }
+    fn is_over(&self) -> bool {
+        self.items.is_empty() && self.out == 0 && !self.held && !self.listed
     }
+}
+
+fn waiting<'a, T>(by_lane: &'a mut HashMap<Lane, Waiting<T>>, lane: &Lane) -> &'a mut Waiting<T> {
+    by_lane.entry(lane.clone()).or_insert_with(|| Waiting {
+        items: VecDeque::new(),
+        out: 0,
+        held: false,
+        listed: false,
+    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::FutureExt as _;
 use opentelemetry::Context;
 use tokio::time::Instant;
 
@@ -55,6 +56,24 @@ pub trait Source: Send + Sync + 'static {
         receipt: Self::Receipt,
         how: Settlement,
     ) -> impl Future<Output = Result<Settled>> + Send;
+
+    /// Settles a delivery, and takes the next where one waits: what a settlement sets free goes to
+    /// who settled, and nobody who waits in [`receive`](Self::receive) is woken for it.
+    /// Provided: [`settle`](Self::settle) and then [`receive`](Self::receive).
+    ///
+    /// Not cancel-safe, as [`settle`](Self::settle) is not; what was taken comes again.
+    fn exchange(
+        &self,
+        receipt: Self::Receipt,
+        how: Settlement,
+    ) -> impl Future<Output = (Result<Settled>, Option<Delivery<Self::Receipt>>)> + Send {
+        async move {
+            let settled = self.settle(receipt, how).await;
+            // What ends the source is told again by the next receive.
+            let next = self.receive(1).now_or_never().and_then(Result::ok);
+            (settled, next.and_then(|mut taken| taken.pop()))
+        }
+    }
 
     /// Stops polling, gives back what is buffered and what a poll in flight still brings, and
     /// flushes settlements, all by `deadline`.

@@ -5,11 +5,11 @@ use opentelemetry::Context;
 use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::SpanContext;
 
-use super::Incoming;
 use super::dead_letter::DeadLetter;
-use super::handle::Status;
+use super::handle::{Stage, Status};
 use super::settlement::{Ended, Retrying, Stopped};
 use super::work::{Handled, Rules, Work, Worked};
+use super::{Gate, Incoming};
 use crate::contract::{Delivery, Settled, Settlement, Source};
 use crate::telemetry::{OperationError, ProcessSpan, Processed};
 
@@ -21,6 +21,7 @@ pub(super) struct Engine<S, W> {
     pub(super) rules: Rules,
     pub(super) retrying: Retrying,
     pub(super) on_reject: DeadLetter,
+    pub(super) gate: Gate,
     pub(super) status: Arc<Status>,
 }
 
@@ -43,8 +44,12 @@ impl Decision {
 }
 
 impl<S: Source, W: Work> Engine<S, W> {
-    /// Handles and settles deliveries that were taken together.
-    pub(super) async fn attend(&self, deliveries: Vec<Delivery<S::Receipt>>) {
+    /// Handles and settles deliveries that were taken together. The answer is what the slot goes on
+    /// with, where single deliveries are handled and one waits.
+    pub(super) async fn attend(
+        &self,
+        deliveries: Vec<Delivery<S::Receipt>>,
+    ) -> Option<Delivery<S::Receipt>> {
         let _in_hand = self.status.in_hand(deliveries.len());
         let _counted: Vec<_> = deliveries
             .iter()
@@ -59,6 +64,7 @@ impl<S: Source, W: Work> Engine<S, W> {
         let mut stopped = Stopped::default();
         let mut failures = Vec::new();
         let mut again = Vec::new();
+        let mut next = None;
         for (receipt, handled) in receipts.into_iter().zip(handled) {
             if batch.is_some() {
                 failures.extend(error(&handled).map(|error| error.error_type().to_owned()));
@@ -72,7 +78,8 @@ impl<S: Source, W: Work> Engine<S, W> {
                     again.push((receipt, handled, decision));
                 }
                 decision => {
-                    self.finish(receipt, handled, decision, batch.as_ref())
+                    next = self
+                        .finish(receipt, handled, decision, batch.as_ref())
                         .await;
                 }
             }
@@ -80,7 +87,8 @@ impl<S: Source, W: Work> Engine<S, W> {
         // Last first, so that a broker that takes them back one by one has each in its place.
         for (receipt, handled, decision) in again.into_iter().rev() {
             let decision = Some(decision);
-            self.finish(receipt, handled, decision, batch.as_ref())
+            next = self
+                .finish(receipt, handled, decision, batch.as_ref())
                 .await;
         }
         if let Some(batch) = batch {
@@ -90,6 +98,13 @@ impl<S: Source, W: Work> Engine<S, W> {
                 ..Processed::default()
             });
         }
+        next
+    }
+
+    /// Whether a slot takes its next delivery itself; what is to be handled together is for the
+    /// receiving loop to put together.
+    fn goes_on(&self) -> bool {
+        self.work.most() == 1 && self.status.stage() == Stage::Running && self.gate.is_open()
     }
 
     /// What becomes of a delivery, where it does not go `behind` another of its lane; `None` where
@@ -141,21 +156,22 @@ impl<S: Source, W: Work> Engine<S, W> {
         Decision::plain(self.retrying.instead_of_reject(incoming.attempt()))
     }
 
-    /// Settles a delivery as decided, counts it, and ends its span.
+    /// Settles a delivery as decided, counts it, and ends its span; takes the next one with it where
+    /// the slot goes on.
     async fn finish(
         &self,
         receipt: S::Receipt,
         handled: Handled,
         decision: Option<Decision>,
         batch: Option<&ProcessSpan>,
-    ) {
+    ) -> Option<Delivery<S::Receipt>> {
         if matches!(handled.ended, Ended::Aborted) {
             self.status.aborted.fetch_add(1, Ordering::Relaxed);
         }
-        let (told, settled) = match decision {
+        let (told, settled, next) = match decision {
             None => {
                 drop(receipt);
-                (None, Ok(Settled::LeaseLost))
+                (None, Ok(Settled::LeaseLost), None)
             }
             Some(Decision { told, settle }) => {
                 // A source that sends it on, to its dead letters or to be tried again, has its lineage
@@ -163,14 +179,21 @@ impl<S: Source, W: Work> Engine<S, W> {
                 let span = handled.span.as_ref().or(batch);
                 let sent_on = matches!(settle, Settlement::Reject { .. } | Settlement::Nack { .. });
                 let process = span.filter(|_| sent_on);
-                let settling = self.source.settle(receipt, settle);
-                let settled = match process {
-                    Some(span) => settling.with_context(span.context().clone()).await,
-                    None => settling.await,
+                let source = &self.source;
+                let (settled, next) = match process {
+                    Some(span) => {
+                        let settling = source.settle(receipt, settle);
+                        (settling.with_context(span.context().clone()).await, None)
+                    }
+                    None if self.goes_on() => source.exchange(receipt, settle).await,
+                    None => (source.settle(receipt, settle).await, None),
                 };
-                (Some(told), settled)
+                (Some(told), settled, next)
             }
         };
+        if let Some(next) = &next {
+            self.status.received(next.received_at);
+        }
         let destination = handled.incoming.destination();
         let mut processed = Processed {
             error: error(&handled),
@@ -205,6 +228,7 @@ impl<S: Source, W: Work> Engine<S, W> {
         if let Some(span) = handled.span {
             span.end(&processed);
         }
+        next
     }
 
     /// Keeps the span of an attempt for the next one to link to, where there will be a next one.

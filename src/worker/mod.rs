@@ -21,7 +21,6 @@ mod handle;
 mod handler;
 mod incoming;
 pub mod middleware;
-mod next;
 mod retries;
 mod run;
 mod settlement;

@@ -5,16 +5,15 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::coop::consume_budget;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Gate;
 use super::drained::Drained;
 use super::engine::Engine;
 use super::handle::{Stage, Status};
-use super::next::Next;
 use super::work::Work;
 use crate::contract::{
     Capacity, Delivery, Error, ErrorKind, Operation, Result, Settlement, Source, later,
@@ -23,7 +22,6 @@ use crate::contract::{
 /// A worker that runs: the loop that receives, and the drain.
 pub(super) struct Run<S: Source, W> {
     engine: Arc<Engine<S, W>>,
-    gate: Gate,
     capacity: Capacity,
     drain: Duration,
     slots: Arc<Semaphore>,
@@ -34,12 +32,7 @@ pub(super) struct Run<S: Source, W> {
 }
 
 impl<S: Source, W: Work> Run<S, W> {
-    pub(super) fn new(
-        engine: Engine<S, W>,
-        gate: Gate,
-        concurrency: usize,
-        drain: Duration,
-    ) -> Self {
+    pub(super) fn new(engine: Engine<S, W>, concurrency: usize, drain: Duration) -> Self {
         let most = engine.work.most();
         let capacity = Capacity {
             slots: concurrency.saturating_mul(most).min(Semaphore::MAX_PERMITS),
@@ -52,7 +45,6 @@ impl<S: Source, W: Work> Run<S, W> {
         };
         Self {
             engine: Arc::new(engine),
-            gate,
             capacity,
             drain,
             slots: Arc::new(Semaphore::new(slots)),
@@ -103,7 +95,7 @@ impl<S: Source, W: Work> Run<S, W> {
             tokio::select! {
                 biased;
                 () = self.stopping.cancelled() => return Ok(()),
-                () = self.gate.opened() => {}
+                () = self.engine.gate.opened() => {}
             }
             let most = self.engine.work.most();
             let together = self.engine.work.together();
@@ -115,7 +107,7 @@ impl<S: Source, W: Work> Run<S, W> {
             let deliveries = tokio::select! {
                 biased;
                 () = self.stopping.cancelled() => return Ok(()),
-                () = self.gate.closed() => continue,
+                () = self.engine.gate.closed() => continue,
                 received = self.engine.source.receive(max) => received?,
             };
             if deliveries.is_empty() {
@@ -187,16 +179,15 @@ impl<S: Source, W: Work> Run<S, W> {
 
     /// Attends to deliveries in their slots, and then to what else has come by then: under load
     /// no task is started for each message.
-    fn spawn(&mut self, slot: OwnedSemaphorePermit, deliveries: Vec<Delivery<S::Receipt>>) {
-        let next = Next {
-            engine: Arc::clone(&self.engine),
-            gate: self.gate.clone(),
-        };
+    fn spawn(&mut self, slot: OwnedSemaphorePermit, mut deliveries: Vec<Delivery<S::Receipt>>) {
+        let engine = Arc::clone(&self.engine);
         // Boxed, because spawning moves a future several times, and this one is large.
         self.handlers.spawn(Box::pin(async move {
-            next.engine.attend(deliveries).await;
-            while let Some(deliveries) = next.take().await {
-                next.engine.attend(deliveries).await;
+            while let Some(next) = engine.attend(deliveries).await {
+                // Others of this thread have their turn too, where neither source nor handler
+                // ever waits.
+                consume_budget().await;
+                deliveries = vec![next];
             }
             drop(slot);
         }));

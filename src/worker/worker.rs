@@ -183,10 +183,9 @@ impl<S: Source, W: Work> Worker<S, W> {
             rules,
             retrying,
             on_reject,
+            gate,
             status,
         };
-        Run::new(engine, gate, concurrency, drain)
-            .until(shutdown)
-            .await
+        Run::new(engine, concurrency, drain).until(shutdown).await
     }
 }

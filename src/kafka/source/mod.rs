@@ -29,7 +29,7 @@ use self::builder::Settings;
 use self::place::Ticket;
 use self::reader::Reader;
 use self::retries::Retries;
-use self::shared::{Again, Shared};
+use self::shared::Shared;
 use self::state::{Fate, State};
 use crate::contract::{
     Capacity, Delivery, Destination, Error, ErrorKind, Operation, Result, Settled, Settlement,
@@ -130,6 +130,37 @@ impl KafkaReceipt {
     }
 }
 
+impl Running {
+    /// What becomes of the record, by a settlement of its delivery; `None` where it is no longer
+    /// ours.
+    async fn fate(&self, receipt: &mut KafkaReceipt, how: Settlement) -> Option<(Ticket, Fate)> {
+        let reader = &self.shared.reader;
+        if let (Settlement::Nack { delay }, Some(retries), Some(ticket)) =
+            (&how, &self.retries, &receipt.ticket)
+        {
+            if ticket.assignment.keeper.is_lost() {
+                return None;
+            }
+            // The receipt is held meanwhile: a call that is dropped lets the message come again.
+            if retries.send(reader, ticket, *delay).await {
+                return Some((receipt.ticket.take()?, Fate::Done));
+            }
+        }
+        let ticket = receipt.ticket.take()?;
+        let fate = match how {
+            Settlement::Ack => Fate::Done,
+            Settlement::Nack { delay } => Fate::retried(&ticket, delay.unwrap_or_default()),
+            Settlement::Release => Fate::released(&ticket),
+            Settlement::Reject { reason } => {
+                let reason = reader.stopped(&ticket, &reason);
+                tracing::error!("{reason}");
+                Fate::Stopped { reason }
+            }
+        };
+        Some((ticket, fate))
+    }
+}
+
 impl Source for KafkaSource {
     type Receipt = KafkaReceipt;
 
@@ -173,51 +204,28 @@ impl Source for KafkaSource {
     /// With a retry topic, a nack waits until that has the message.
     async fn settle(&self, mut receipt: KafkaReceipt, how: Settlement) -> Result<Settled> {
         let running = self.running(Operation::Settle)?;
-        let shared = &running.shared;
-        if let (Settlement::Nack { delay }, Some(retries), Some(ticket)) =
-            (&how, &running.retries, &receipt.ticket)
-        {
-            if ticket.assignment.keeper.is_lost() {
-                return Ok(Settled::LeaseLost);
-            }
-            // The receipt is held meanwhile: a call that is dropped lets the message come again.
-            if retries.send(&shared.reader, ticket, *delay).await {
-                let settled = shared.settle(ticket, Fate::Done);
-                receipt.ticket = None;
-                return Ok(settled);
-            }
-        }
-        let Some(ticket) = receipt.ticket.take() else {
-            return Ok(Settled::LeaseLost);
-        };
-        Ok(match how {
-            Settlement::Ack => shared.settle(&ticket, Fate::Done),
-            Settlement::Nack { delay } => {
-                let delay = delay.unwrap_or_default();
-                shared.again(
-                    &ticket,
-                    Again {
-                        delay,
-                        counts: true,
-                    },
-                )
-            }
-            Settlement::Release => {
-                let delay = Duration::ZERO;
-                shared.again(
-                    &ticket,
-                    Again {
-                        delay,
-                        counts: false,
-                    },
-                )
-            }
-            Settlement::Reject { reason } => {
-                let reason = shared.reader.stopped(&ticket, &reason);
-                tracing::error!("{reason}");
-                shared.settle(&ticket, Fate::Stopped { reason })
-            }
+        Ok(match running.fate(&mut receipt, how).await {
+            Some((ticket, fate)) => running.shared.settle(&ticket, fate),
+            None => Settled::LeaseLost,
         })
+    }
+
+    async fn exchange(
+        &self,
+        mut receipt: KafkaReceipt,
+        how: Settlement,
+    ) -> (Result<Settled>, Option<Delivery<KafkaReceipt>>) {
+        let running = match self.running(Operation::Settle) {
+            Ok(running) => running,
+            Err(error) => return (Err(error), None),
+        };
+        let Some((ticket, fate)) = running.fate(&mut receipt, how).await else {
+            return (Ok(Settled::LeaseLost), None);
+        };
+        let shared = &running.shared;
+        let (settled, next) = shared.exchange(&ticket, fate);
+        let next = next.map(|ticket| KafkaReceipt::hand_over(ticket, shared));
+        (Ok(settled), next)
     }
 
     async fn close(&self, deadline: Instant) -> Result<()> {
@@ -270,14 +278,7 @@ impl Drop for Running {
 impl Drop for KafkaReceipt {
     fn drop(&mut self) {
         if let (Some(ticket), Some(shared)) = (self.ticket.take(), self.shared.upgrade()) {
-            let delay = Duration::ZERO;
-            shared.again(
-                &ticket,
-                Again {
-                    delay,
-                    counts: true,
-                },
-            );
+            shared.settle(&ticket, Fate::retried(&ticket, Duration::ZERO));
         }
     }
 }

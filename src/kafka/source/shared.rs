@@ -1,6 +1,5 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
-use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -21,14 +20,6 @@ pub(super) struct Shared {
     driver: OnceLock<Thread>,
     /// The thread has left the group.
     pub(super) ended: CancellationToken,
-}
-
-/// What becomes of a record that comes again.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Again {
-    pub(super) delay: Duration,
-    /// It counts as an attempt.
-    pub(super) counts: bool,
 }
 
 impl Shared {
@@ -86,23 +77,25 @@ impl Shared {
 
     /// Records what becomes of a delivery.
     pub(super) fn settle(&self, ticket: &Ticket, fate: Fate) -> Settled {
+        self.change(|state, now| state.settle(ticket, fate, now))
+    }
+
+    /// Records what becomes of a delivery, and takes the next where one waits.
+    pub(super) fn exchange(&self, ticket: &Ticket, fate: Fate) -> (Settled, Option<Ticket>) {
+        self.change(|state, now| (state.settle(ticket, fate, now), state.take(1).pop()))
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State, Instant) -> T) -> T {
         let now = Instant::now();
         let mut state = self.lock();
-        let settled = state.settle(ticket, fate, now);
+        let answer = change(&mut state, now);
         self.announce(&state);
         let stirs = state.stirs();
         drop(state);
         if stirs {
             self.stir();
         }
-        settled
-    }
-
-    /// Lets a record come again.
-    pub(super) fn again(&self, ticket: &Ticket, again: Again) -> Settled {
-        let attempt = ticket.attempt.saturating_add(again.counts.into());
-        let delay = again.delay;
-        self.settle(ticket, Fate::Again { attempt, delay })
+        answer
     }
 
     /// Lets those come again whose time it is; says when that is of the next.
@@ -122,7 +115,7 @@ impl Shared {
 
     /// Tells those who wait what has just changed.
     pub(super) fn announce(&self, state: &State) {
-        if state.has_buffered() || state.fatal().is_some() {
+        if state.is_ready() || state.fatal().is_some() {
             self.arrived.notify_waiters();
         }
     }

@@ -1,3 +1,6 @@
+mod again;
+mod partitions;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +10,7 @@ use tokio::time::Instant;
 
 use super::offsets::Offsets;
 use super::place::{Assignment, Place, Ticket};
-use crate::contract::{Error, Lane, Lanes, Settled, later};
+use crate::contract::{Error, Lane, Lanes, Settled};
 
 /// How many bytes of records a source keeps ready, beyond one record a partition.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
@@ -21,6 +24,20 @@ pub(super) enum Fate {
     Again { attempt: u32, delay: Duration },
     /// It stays unfinished, and its lane stops.
     Stopped { reason: String },
+}
+
+impl Fate {
+    /// It comes again, as another attempt.
+    pub(super) fn retried(ticket: &Ticket, delay: Duration) -> Self {
+        let attempt = ticket.attempt.saturating_add(1);
+        Self::Again { attempt, delay }
+    }
+
+    /// It comes again, as it came.
+    pub(super) fn released(ticket: &Ticket) -> Self {
+        let (attempt, delay) = (ticket.attempt, Duration::ZERO);
+        Self::Again { attempt, delay }
+    }
 }
 
 /// All that a source knows, and every decision that it takes, without any I/O.
@@ -116,40 +133,6 @@ impl State {
         }
     }
 
-    /// A partition is ours from now on.
-    pub(super) fn assigned(&mut self, assignment: Arc<Assignment>) {
-        let partition = Partition {
-            assignment,
-            offsets: Offsets::default(),
-            buffered: 0,
-            in_hand: 0,
-            leaving: false,
-            expired: false,
-            starved: false,
-            stopped: Vec::new(),
-        };
-        self.partitions
-            .insert(partition.assignment.place, partition);
-    }
-
-    /// Of each partition that may be fetched from, how many records there is room for.
-    pub(super) fn rooms(&mut self) -> Vec<(Arc<Assignment>, usize)> {
-        let (prefetch, closing) = (self.prefetch, self.closing);
-        let crowded = self.bytes >= MOST_BYTES;
-        let partitions = self.partitions.values_mut();
-        let room = |partition: &mut Partition| {
-            if partition.leaving || closing {
-                return None;
-            }
-            let most = if crowded { 1 } else { prefetch };
-            let room = most.saturating_sub(partition.buffered);
-            let room = room.min(partition.offsets.room());
-            partition.starved = room == 0;
-            (room > 0).then(|| (Arc::clone(&partition.assignment), room))
-        };
-        partitions.filter_map(room).collect()
-    }
-
     /// Records came, all of one partition and in order.
     pub(super) fn arrived(&mut self, records: Vec<Ticket>) {
         let Some(first) = records.first() else {
@@ -228,113 +211,6 @@ impl State {
         Settled::Recorded
     }
 
-    /// Does what is due; says when next something is.
-    pub(super) fn advance(&mut self, now: Instant) -> Option<Instant> {
-        while let Some(entry) = self.timers.first_entry() {
-            if entry.key().0 > now {
-                return Some(entry.key().0);
-            }
-            match entry.remove() {
-                Timer::Appear(ticket) => self.wait(*ticket),
-                Timer::Resume(lane) => {
-                    let mut stopped = self.partitions.values().flat_map(|one| &one.stopped);
-                    if !stopped.any(|(stopped, _)| stopped.as_ref() == Some(&lane)) {
-                        self.buffer.resume(&lane);
-                    }
-                }
-            }
-        }
-        None
-    }
-
-    /// These partitions are to go: nothing more of them is handed over.
-    pub(super) fn leave(&mut self, places: &[Place]) {
-        for place in places {
-            if let Some(partition) = self.partitions.get_mut(place) {
-                partition.leaving = true;
-                partition.buffered = 0;
-            }
-        }
-        let gone = |ticket: &Ticket| places.contains(&ticket.assignment.place);
-        for ticket in self.buffer.extract(gone) {
-            self.bytes -= ticket.record.size();
-        }
-        for back in self.back.values_mut() {
-            back.items.retain(|ticket| !gone(ticket));
-        }
-        self.timers
-            .retain(|_, timer| !matches!(timer, Timer::Appear(ticket) if gone(ticket)));
-    }
-
-    /// How many deliveries of these partitions are in hand.
-    pub(super) fn in_hand(&self, places: &[Place]) -> usize {
-        let partitions = places.iter().filter_map(|place| self.partitions.get(place));
-        partitions.map(|partition| partition.in_hand).sum()
-    }
-
-    /// These partitions are gone, and with them the leases on what is still in hand.
-    pub(super) fn unassigned(&mut self, places: &[Place]) {
-        self.leave(places);
-        for place in places {
-            let Some(partition) = self.partitions.remove(place) else {
-                continue;
-            };
-            partition.assignment.keeper.revoke();
-            for lane in partition
-                .stopped
-                .iter()
-                .filter_map(|(lane, _)| lane.as_ref())
-            {
-                self.buffer.resume(lane);
-            }
-        }
-    }
-
-    /// The leases on what is still in hand of these partitions are lost: it is not settled any more.
-    pub(super) fn expire(&mut self, places: &[Place]) {
-        for place in places {
-            if let Some(partition) = self.partitions.get_mut(place) {
-                partition.expired = true;
-                partition.assignment.keeper.revoke();
-            }
-        }
-    }
-
-    /// Every partition that is ours.
-    pub(super) fn places(&self) -> Vec<Place> {
-        self.partitions.keys().copied().collect()
-    }
-
-    /// What is to be committed: of these partitions, or of all.
-    pub(super) fn uncommitted(&self, of: Option<&[Place]>) -> Vec<(Place, i64)> {
-        let wanted = |place: &Place| of.is_none_or(|places| places.contains(place));
-        let partitions = self.partitions.iter().filter(|(place, _)| wanted(place));
-        let uncommitted = partitions.map(|(place, one)| Some((*place, one.offsets.uncommitted()?)));
-        uncommitted.flatten().collect()
-    }
-
-    /// What was finished since this was last asked.
-    pub(super) fn finished(&mut self) -> Finished {
-        std::mem::take(&mut self.finished)
-    }
-
-    /// The source has left its group, with the positions of so many partitions uncommitted.
-    pub(super) fn left(&mut self, unflushed: usize) {
-        self.unflushed = unflushed;
-    }
-
-    /// Of how many partitions the last positions did not reach the broker.
-    pub(super) fn unflushed(&self) -> usize {
-        self.unflushed
-    }
-
-    /// The broker has a position.
-    pub(super) fn committed(&mut self, place: Place, position: i64) {
-        if let Some(partition) = self.partitions.get_mut(&place) {
-            partition.offsets.committed(position);
-        }
-    }
-
     /// Nothing more is handed over.
     pub(super) fn close(&mut self) {
         self.closing = true;
@@ -349,9 +225,9 @@ impl State {
         self.closing
     }
 
-    /// Whether something waits to be handed over.
-    pub(super) fn has_buffered(&self) -> bool {
-        !self.buffer.is_empty()
+    /// Whether something may be handed over.
+    pub(super) fn is_ready(&self) -> bool {
+        self.buffer.is_ready()
     }
 
     /// The source cannot go on.
@@ -380,79 +256,6 @@ impl State {
         let stopped = stopped.next().map(|(_, reason)| reason.as_str());
         let outside = (!self.joined).then_some("joining the consumer group");
         self.trouble.as_deref().or(outside).or(stopped)
-    }
-
-    fn ours(&mut self, assignment: &Assignment) -> Option<&mut Partition> {
-        self.partitions
-            .get_mut(&assignment.place)
-            .filter(|one| one.assignment.epoch == assignment.epoch && !one.expired)
-    }
-
-    /// Whether a partition that found no room has enough of it now to be worth a fetch.
-    fn has_room(&self) -> bool {
-        let enough = self.prefetch / 2;
-        self.partitions
-            .values()
-            .any(|one| one.starved && one.buffered <= enough && one.offsets.room() > 0)
-    }
-
-    /// One less of the lane is out. With the last one, what came back takes its old places, and
-    /// the lane goes on when the longest delay asked for is over.
-    fn leave_lane(&mut self, lane: Option<&Lane>, back: Option<(Ticket, Duration)>, now: Instant) {
-        let until = back.as_ref().filter(|(_, delay)| !delay.is_zero());
-        let until = until.map(|(_, delay)| later(now, *delay));
-        let Some(lane) = lane else {
-            match (back, until) {
-                (Some((ticket, _)), Some(until)) => {
-                    self.after(until, Timer::Appear(Box::new(ticket)));
-                }
-                (Some((ticket, _)), None) => self.wait(ticket),
-                (None, _) => {}
-            }
-            return;
-        };
-        if let Some((ticket, _)) = back {
-            let back = self.back.entry(lane.clone()).or_default();
-            back.items.push(ticket);
-            back.until = back.until.max(until);
-        }
-        let last = self.buffer.out(lane) <= 1;
-        self.buffer.settled(lane);
-        if !last {
-            return;
-        }
-        let Some(mut back) = self.back.remove(lane) else {
-            return;
-        };
-        if let Some(until) = back.until {
-            self.buffer.hold(lane);
-            self.after(until, Timer::Resume(lane.clone()));
-        }
-        back.items
-            .sort_unstable_by_key(|ticket| std::cmp::Reverse(ticket.record.offset));
-        for ticket in back.items {
-            self.count_in(&ticket);
-            self.buffer.put_back(lane, ticket);
-        }
-    }
-
-    fn wait(&mut self, ticket: Ticket) {
-        self.count_in(&ticket);
-        let lane = ticket.lane.clone();
-        self.buffer.push(lane.as_ref(), ticket);
-    }
-
-    fn count_in(&mut self, ticket: &Ticket) {
-        self.bytes += ticket.record.size();
-        if let Some(partition) = self.ours(&ticket.assignment) {
-            partition.buffered += 1;
-        }
-    }
-
-    fn after(&mut self, due: Instant, timer: Timer) {
-        self.count += 1;
-        self.stirs = true;
-        self.timers.insert((due, self.count), timer);
     }
 }
 

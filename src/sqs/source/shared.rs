@@ -89,7 +89,7 @@ impl Shared {
 
     /// Tells those who wait what the driver has just changed.
     pub(super) fn announce(&self, state: &State) {
-        if state.has_buffered() || state.fatal().is_some() {
+        if state.is_ready() || state.fatal().is_some() {
             self.arrived.notify_waiters();
         }
         if state.is_closing() {

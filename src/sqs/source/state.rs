@@ -234,9 +234,9 @@ impl State {
         self.closing
     }
 
-    /// Whether something waits to be handed over.
-    pub(super) fn has_buffered(&self) -> bool {
-        !self.buffer.is_empty()
+    /// Whether something may be handed over.
+    pub(super) fn is_ready(&self) -> bool {
+        self.buffer.is_ready()
     }
 
     /// Why no delivery comes just now, or soon will not: what is settled and does not reach the

@@ -1,0 +1,92 @@
+//! What comes again, and when.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{State, Timer};
+use crate::contract::{Lane, later};
+use crate::kafka::source::place::Ticket;
+
+impl State {
+    /// Does what is due; says when next something is.
+    pub(in crate::kafka::source) fn advance(&mut self, now: Instant) -> Option<Instant> {
+        while let Some(entry) = self.timers.first_entry() {
+            if entry.key().0 > now {
+                return Some(entry.key().0);
+            }
+            match entry.remove() {
+                Timer::Appear(ticket) => self.wait(*ticket),
+                Timer::Resume(lane) => {
+                    let mut stopped = self.partitions.values().flat_map(|one| &one.stopped);
+                    if !stopped.any(|(stopped, _)| stopped.as_ref() == Some(&lane)) {
+                        self.buffer.resume(&lane);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// One less of the lane is out. With the last one, what came back takes its old places, and
+    /// the lane goes on when the longest delay asked for is over.
+    pub(super) fn leave_lane(
+        &mut self,
+        lane: Option<&Lane>,
+        back: Option<(Ticket, Duration)>,
+        now: Instant,
+    ) {
+        let until = back.as_ref().filter(|(_, delay)| !delay.is_zero());
+        let until = until.map(|(_, delay)| later(now, *delay));
+        let Some(lane) = lane else {
+            match (back, until) {
+                (Some((ticket, _)), Some(until)) => {
+                    self.after(until, Timer::Appear(Box::new(ticket)));
+                }
+                (Some((ticket, _)), None) => self.wait(ticket),
+                (None, _) => {}
+            }
+            return;
+        };
+        if let Some((ticket, _)) = back {
+            let back = self.back.entry(lane.clone()).or_default();
+            back.items.push(ticket);
+            back.until = back.until.max(until);
+        }
+        if !self.buffer.settled(lane) {
+            return;
+        }
+        let Some(mut back) = self.back.remove(lane) else {
+            return;
+        };
+        if let Some(until) = back.until {
+            self.buffer.hold(lane);
+            self.after(until, Timer::Resume(lane.clone()));
+        }
+        back.items
+            .sort_unstable_by_key(|ticket| std::cmp::Reverse(ticket.record.offset));
+        for ticket in back.items {
+            self.count_in(&ticket);
+            self.buffer.put_back(lane, ticket);
+        }
+    }
+
+    fn wait(&mut self, ticket: Ticket) {
+        self.count_in(&ticket);
+        let lane = ticket.lane.clone();
+        self.buffer.push(lane.as_ref(), ticket);
+    }
+
+    fn count_in(&mut self, ticket: &Ticket) {
+        self.bytes += ticket.record.size();
+        if let Some(partition) = self.ours(&ticket.assignment) {
+            partition.buffered += 1;
+        }
+    }
+
+    fn after(&mut self, due: Instant, timer: Timer) {
+        self.count += 1;
+        self.stirs = true;
+        self.timers.insert((due, self.count), timer);
+    }
+}
