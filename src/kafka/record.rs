@@ -1,6 +1,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use rdkafka::Message as _;
 use rdkafka::message::{BorrowedMessage, OwnedHeaders, Timestamp};
 use tracehop_kafka::{RawHeader, RawHeaders, append};
@@ -61,16 +61,15 @@ impl Record {
     }
 
     /// The message that it is: its key stands as the group too, because Kafka keeps a key in order.
-    pub(super) fn message(&self, topic: &str) -> Message {
+    /// `partition` is the name of its partition.
+    pub(super) fn message(&self, partition: &str) -> Message {
         let mut rest = self.bytes.clone();
         let key = part(&mut rest);
         let payload = part(&mut rest);
         let headers = self.headers_in(rest);
         let mut properties = properties::read(&headers);
-        properties.message_id.get_or_insert_with(|| {
-            let (partition, offset) = (self.partition, self.offset);
-            format!("{topic}/{partition}/{offset}")
-        });
+        let id = || format!("{partition}/{}", self.offset);
+        properties.message_id.get_or_insert_with(id);
         if let Timestamp::CreateTime(_) = self.timestamp {
             properties.timestamp = self.time();
         }
@@ -97,10 +96,7 @@ impl Record {
     }
 
     fn headers_in(&self, mut rest: Bytes) -> Headers {
-        let mut header = || {
-            let name = part(&mut rest).unwrap_or_default();
-            (name, value(part(&mut rest)))
-        };
+        let mut header = || (part(&mut rest).unwrap_or_default(), value(&mut rest));
         (0..self.headers).map(|_| header()).collect()
     }
 
@@ -167,22 +163,32 @@ pub(super) fn millis(time: SystemTime) -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Text is text, as it is for those who wrote it; other bytes are bytes.
-fn value(bytes: Option<Bytes>) -> Value {
-    let Some(bytes) = bytes else {
+/// Takes the next part off the front, as a header's value. Text is text, as it is for those who
+/// wrote it; other bytes are bytes.
+fn value(rest: &mut Bytes) -> Value {
+    let Some(length) = length(rest) else {
         return Value::Null;
     };
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => Value::Text(text.to_owned()),
-        Err(_) => Value::Bytes(bytes),
+    match std::str::from_utf8(&rest[..length]) {
+        Ok(text) => {
+            let text = Value::Text(text.to_owned());
+            rest.advance(length);
+            text
+        }
+        Err(_) => Value::Bytes(rest.split_to(length)),
     }
 }
 
 /// Takes the next part off the front.
 fn part(rest: &mut Bytes) -> Option<Bytes> {
-    let length = rest.split_to(4);
-    let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]);
-    (length != NULL).then(|| rest.split_to(length as usize))
+    let length = length(rest)?;
+    Some(rest.split_to(length))
+}
+
+/// Takes the length of the next part off the front; `None` where that is null.
+fn length(rest: &mut Bytes) -> Option<usize> {
+    let length = rest.get_u32_le();
+    (length != NULL).then_some(length as usize)
 }
 
 #[cfg(test)]

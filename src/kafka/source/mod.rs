@@ -134,7 +134,6 @@ impl Running {
     /// What becomes of the record, by a settlement of its delivery; `None` where it is no longer
     /// ours.
     async fn fate(&self, receipt: &mut KafkaReceipt, how: Settlement) -> Option<(Ticket, Fate)> {
-        let reader = &self.shared.reader;
         if let (Settlement::Nack { delay }, Some(retries), Some(ticket)) =
             (&how, &self.retries, &receipt.ticket)
         {
@@ -142,7 +141,7 @@ impl Running {
                 return None;
             }
             // The receipt is held meanwhile: a call that is dropped lets the message come again.
-            if retries.send(reader, ticket, *delay).await {
+            if retries.send(&self.shared.reader, ticket, *delay).await {
                 return Some((receipt.ticket.take()?, Fate::Done));
             }
         }
@@ -152,7 +151,7 @@ impl Running {
             Settlement::Nack { delay } => Fate::retried(&ticket, delay.unwrap_or_default()),
             Settlement::Release => Fate::released(&ticket),
             Settlement::Reject { reason } => {
-                let reason = reader.stopped(&ticket, &reason);
+                let reason = ticket.stopped(&reason);
                 tracing::error!("{reason}");
                 Fate::Stopped { reason }
             }

@@ -28,6 +28,8 @@ pub(super) struct Assignment {
     pub(super) epoch: u64,
     /// The lease of all that is delivered in it.
     pub(super) keeper: LeaseKeeper,
+    /// The partition as topic and number.
+    pub(super) name: String,
     /// The lane of the whole partition, where partitions are lanes.
     pub(super) lane: Option<Lane>,
 }
@@ -42,4 +44,15 @@ pub(super) struct Ticket {
     pub(super) context: Option<Context>,
     pub(super) lane: Option<Lane>,
     pub(super) attempt: u32,
+}
+
+impl Ticket {
+    /// Why the lane of a record that was rejected goes no further.
+    pub(super) fn stopped(&self, reason: &str) -> String {
+        let (partition, offset) = (&self.assignment.name, self.record.offset);
+        format!(
+            "{partition}/{offset} was rejected, and there is nowhere to put it, so that its lane is \
+             stopped: {reason}"
+        )
+    }
 }

@@ -29,12 +29,13 @@ impl Reader {
     /// The time in which a partition is ours, from now on.
     pub(super) fn assignment(&self, place: Place, epoch: u64) -> Arc<Assignment> {
         let topic = &self.destination(place.topic).name;
-        let name = || format!("{topic}/{}", place.partition);
+        let name = format!("{topic}/{}", place.partition);
         Arc::new(Assignment {
             place,
             epoch,
             keeper: LeaseKeeper::new(),
-            lane: (self.lanes == LaneBy::Partition).then(|| Lane::new(name())),
+            lane: (self.lanes == LaneBy::Partition).then(|| Lane::new(name.clone())),
+            name,
         })
     }
 
@@ -62,7 +63,7 @@ impl Reader {
     /// A delivery of a record; with the first one its context is extracted.
     pub(super) fn deliver(&self, ticket: &mut Ticket) -> Delivery<()> {
         let destination = self.destination(ticket.assignment.place.topic);
-        let message = ticket.record.message(&destination.name);
+        let message = ticket.record.message(&ticket.assignment.name);
         let extract = || self.extract(destination, &message.headers);
         let context = ticket.context.get_or_insert_with(extract).clone();
         let lease = ticket.assignment.keeper.lease();
@@ -141,16 +142,6 @@ impl Reader {
             batch_count: (finished.count > 0).then_some(finished.count),
             facts: MessageFacts::NONE,
         })
-    }
-
-    /// Why the lane of a record that was rejected goes no further.
-    pub(super) fn stopped(&self, ticket: &Ticket, reason: &str) -> String {
-        let topic = &self.destination(ticket.assignment.place.topic).name;
-        let (partition, offset) = (ticket.record.partition, ticket.record.offset);
-        format!(
-            "{topic}/{partition}/{offset} was rejected, and there is nowhere to put it, so that its \
-             lane is stopped: {reason}"
-        )
     }
 
     fn extract(&self, destination: &Arc<Destination>, headers: &Headers) -> Context {

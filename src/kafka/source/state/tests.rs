@@ -14,6 +14,7 @@ fn assignment(partition: i32, epoch: u64) -> Arc<Assignment> {
         epoch,
         keeper: LeaseKeeper::new(),
         lane: None,
+        name: format!("orders/{partition}"),
     })
 }
 
