@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::process::Stdio;
 use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
@@ -7,10 +6,11 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStdout};
 use tokio::time::timeout;
 
 use crate::common;
+use crate::common::example::example;
 
 const MESSAGES: usize = 500;
 /// Where the first worker is killed.
@@ -77,22 +77,11 @@ async fn a_killed_worker_loses_nothing() {
 }
 
 fn worker(url: &str, queue: &str) -> (Child, Lines<BufReader<ChildStdout>>) {
-    let tests = std::env::current_exe().unwrap();
-    let target = tests.ancestors().nth(2).unwrap();
-    let example = target.join("examples").join("amqp_worker");
-    assert!(
-        example.exists(),
-        "amqp_worker is built with: cargo build --all-features --examples"
-    );
-    let mut command = Command::new(example);
-    command
+    let mut child = example("amqp_worker")
         .env("AMQP_URL", url)
         .env("QUEUE", queue)
-        .env("OTEL_TRACES_EXPORTER", "none")
-        .env("OTEL_METRICS_EXPORTER", "none")
-        .stdout(Stdio::piped())
-        .kill_on_drop(true);
-    let mut child = command.spawn().unwrap();
+        .spawn()
+        .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     (child, lines)
 }

@@ -4,6 +4,7 @@
 
 #[cfg(all(feature = "testing", feature = "worker"))]
 pub(crate) mod bad_input;
+pub(crate) mod example;
 pub(crate) mod instance;
 pub(crate) mod panics;
 pub(crate) mod proxy;

@@ -106,8 +106,10 @@ impl OtlpReceiver {
     }
 
     /// The variables that send a process' telemetry here.
-    pub(crate) fn variables(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn variables(&self) -> [(&'static str, String); 5] {
         [
+            ("OTEL_TRACES_EXPORTER", "otlp".to_owned()),
+            ("OTEL_METRICS_EXPORTER", "otlp".to_owned()),
             (
                 "OTEL_EXPORTER_OTLP_ENDPOINT",
                 format!("http://{}", self.address),

@@ -1,6 +1,4 @@
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
 use opentelemetry::Context;
@@ -14,6 +12,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 use tracehop_propagation::Composite;
 
+use super::common;
 use super::otlp::OtlpReceiver;
 
 /// Longer than anything takes that is not wrong.
@@ -38,8 +37,7 @@ pub(crate) struct Edges {
 
 impl Edges {
     pub(crate) async fn serve(mut command: Command) -> Self {
-        let serving = command.args(["--serve", "127.0.0.1:0"]);
-        let mut process = serving.stdout(Stdio::piped()).spawn().unwrap();
+        let mut process = command.args(["--serve", "127.0.0.1:0"]).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let first = lines.next_line().await.unwrap().unwrap();
         Self {
@@ -80,22 +78,15 @@ pub(crate) fn urls(line: &str) -> Vec<String> {
     serde_json::from_value(told["edges"].clone()).unwrap()
 }
 
-/// The example, with these formats and no queue but its own. It is killed when dropped.
+/// The example, with these formats and no queue but its own.
 pub(crate) fn example(formats: &str, spans: &OtlpReceiver) -> Command {
-    let tests = std::env::current_exe().unwrap();
-    let program: PathBuf = tests.ancestors().nth(2).unwrap().join("examples/edges");
-    assert!(
-        program.exists(),
-        "edges is built with: cargo build --all-features --examples"
-    );
-    let mut command = Command::new(program);
+    let mut command = common::example::example("edges");
     command
         .env("OTEL_PROPAGATORS", formats)
         .env("OTEL_BSP_SCHEDULE_DELAY", "100")
         .envs(spans.variables())
         .env_remove("QUEUE_URL")
         .env_remove("TOPIC")
-        .env_remove("QUEUE")
-        .kill_on_drop(true);
+        .env_remove("QUEUE");
     command
 }

@@ -1,6 +1,4 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::common;
+use super::common::example::example;
 use super::support::Topic;
 
 const MESSAGES: usize = 4_000;
@@ -115,26 +114,4 @@ async fn interrupt(child: &Child) {
     let pid = child.id().unwrap().to_string();
     let told = Command::new("kill").args(["-INT", &pid]).status().await;
     assert!(told.unwrap().success());
-}
-
-/// The example of that name. It is killed when dropped.
-fn example(name: &str) -> Command {
-    let tests = std::env::current_exe().unwrap();
-    let target: PathBuf = tests
-        .ancestors()
-        .nth(2)
-        .unwrap()
-        .join("examples")
-        .join(name);
-    assert!(
-        target.exists(),
-        "{name} is built with: cargo build --all-features --examples"
-    );
-    let mut command = Command::new(target);
-    command
-        .env("OTEL_TRACES_EXPORTER", "none")
-        .env("OTEL_METRICS_EXPORTER", "none")
-        .stdout(Stdio::piped())
-        .kill_on_drop(true);
-    command
 }

@@ -171,15 +171,16 @@ async fn spans_go_out_over_grpc_with_the_resource() {
     let receiver = OtlpReceiver::start().await;
     let endpoint = receiver.variables();
     let output = tokio::task::spawn_blocking(move || {
-        let mut variables = vec![
+        let endpoint = endpoint.iter().map(|(name, value)| (*name, value.as_str()));
+        let mut variables: Vec<_> = endpoint.collect();
+        variables.extend([
             ("OTEL_METRICS_EXPORTER", "none"),
             ("OTEL_SERVICE_NAME", "shop"),
             (
                 "OTEL_RESOURCE_ATTRIBUTES",
                 "deployment.environment.name=test",
             ),
-        ];
-        variables.extend(endpoint.iter().map(|(name, value)| (*name, value.as_str())));
+        ]);
         run("in_a_process_send_and_shut_down", &variables)
     });
     let output = output.await.unwrap();

@@ -1,6 +1,3 @@
-use std::path::PathBuf;
-use std::process::Stdio;
-
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use tokio::process::Command;
@@ -52,29 +49,14 @@ pub(crate) async fn depth(client: &Client, queue: &str) -> (u64, u64) {
     )
 }
 
-/// The example of that name, as a process on the server at `url`. It is killed when dropped.
+/// The example of that name, on the queue of the server at `url`.
 pub(crate) fn example(name: &str, url: &str, queue: &str) -> Command {
-    let tests = std::env::current_exe().unwrap();
-    let target: PathBuf = tests
-        .ancestors()
-        .nth(2)
-        .unwrap()
-        .join("examples")
-        .join(name);
-    assert!(
-        target.exists(),
-        "{name} is built with: cargo build --all-features --examples"
-    );
-    let mut command = Command::new(target);
+    let mut command = common::example::example(name);
     command
         .env("AWS_ENDPOINT_URL", url)
         .env("AWS_REGION", "us-east-1")
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
-        .env("OTEL_TRACES_EXPORTER", "none")
-        .env("OTEL_METRICS_EXPORTER", "none")
-        .env("QUEUE_URL", queue)
-        .stdout(Stdio::piped())
-        .kill_on_drop(true);
+        .env("QUEUE_URL", queue);
     command
 }

@@ -108,8 +108,6 @@ fn traced<'a>(
     service: &str,
 ) -> &'a mut tokio::process::Command {
     command
-        .env_remove("OTEL_TRACES_EXPORTER")
-        .env_remove("OTEL_METRICS_EXPORTER")
         .env("OTEL_SERVICE_NAME", service)
         .envs(receiver.variables())
 }
