@@ -1,14 +1,7 @@
 // Datadog's tracer, with its own headers, ot-baggage-* among them.
 "use strict";
 
-Object.assign(process.env, {
-  DD_TRACE_PROPAGATION_STYLE: "datadog",
-  DD_INSTRUMENTATION_TELEMETRY_ENABLED: "false",
-  DD_REMOTE_CONFIGURATION_ENABLED: "false",
-  DD_TRACE_STARTUP_LOGS: "false",
-});
-
-const tracer = require("dd-trace").init();
+const tracer = require("../datadog");
 const { main } = require("./peer");
 
 // The values are not encoded, so they are what a header can hold.

@@ -1,15 +1,8 @@
 // Datadog's tracer, whose plugin for the AWS SDK writes the one attribute `_datadog` and reads it.
 "use strict";
 
-Object.assign(process.env, {
-  DD_TRACE_PROPAGATION_STYLE: "datadog",
-  DD_INSTRUMENTATION_TELEMETRY_ENABLED: "false",
-  DD_REMOTE_CONFIGURATION_ENABLED: "false",
-  DD_TRACE_STARTUP_LOGS: "false",
-});
-
 const { subscribe } = require("node:diagnostics_channel");
-const tracer = require("dd-trace").init();
+const tracer = require("../datadog");
 const { SQS } = require("@aws-sdk/client-sqs");
 const { version } = require("../version");
 
