@@ -1,6 +1,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use super::super::receipt::Granted;
+use std::sync::Arc;
+
+use super::super::receipt::{Answer, Change, Granted};
 use super::*;
 use crate::contract::{Lease, LeaseKeeper};
 
