@@ -4,30 +4,20 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::process::{Command, Output};
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use opentelemetry::trace::{
-    Span, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
-};
-use opentelemetry::{Context, global};
-use tracehop::contract::{Destination, System};
-use tracehop::telemetry::{
-    Instrumentation, MessageFacts, MessageLink, Outcome, Processed, Scope, SendStart,
-};
 
 use collector::{CERTIFICATE, http_server, https_server};
 use otlp::{OtlpReceiver, attribute};
 
 mod collector;
+mod in_a_process;
 #[path = "../common/otlp.rs"]
 mod otlp;
 
-/// Runs one of the `in_a_process` tests below with these variables and no others of `OTEL_*` and
-/// `SSL_*`.
-fn run(test: &str, variables: &[(&str, &str)]) -> Output {
+/// Runs the test of that name, with these variables and no others of `OTEL_*` and `SSL_*`.
+fn run(name: &str, variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--ignored", "--nocapture"]);
+    let test = format!("in_a_process::{name}");
+    command.args(["--exact", &test, "--ignored", "--nocapture"]);
     let ours = |name: &String| name.starts_with("OTEL_") || name.starts_with("SSL_");
     for name in std::env::vars().map(|(name, _)| name).filter(ours) {
         command.env_remove(name);
@@ -38,132 +28,6 @@ fn run(test: &str, variables: &[(&str, &str)]) -> Output {
 fn succeeded(output: &Output) -> bool {
     let text = String::from_utf8_lossy(&output.stdout);
     output.status.success() && text.contains("1 passed")
-}
-
-/// Sends one message with the globals.
-fn send() {
-    let queue = Arc::new(Destination::new(System::AwsSqs, "orders"));
-    let span = Instrumentation::default().send(&SendStart {
-        destination: &queue,
-        parent: &Context::new(),
-        batch_count: None,
-        creation: true,
-        messages: &[],
-        facts: MessageFacts::NONE,
-    });
-    span.end(&Outcome::success());
-}
-
-/// A single-threaded runtime, which stands still while the pipeline shuts down.
-#[tokio::test]
-#[ignore = "run by the tests below"]
-async fn in_a_process_send_and_shut_down() {
-    let telemetry = tracehop::setup::init().unwrap();
-    send();
-    assert_eq!(telemetry.dropped_spans(), 0);
-    telemetry.shutdown();
-}
-
-#[test]
-#[ignore = "run by the tests below"]
-fn in_a_process_send_to_nobody() {
-    let telemetry = tracehop::setup::init().unwrap();
-    send();
-    telemetry.flush();
-    assert_eq!(telemetry.dropped_spans(), 1);
-}
-
-#[test]
-#[ignore = "run by the tests below"]
-fn in_a_process_overrun_the_queue() {
-    let telemetry = tracehop::setup::init().unwrap();
-    let tracer = global::tracer("test");
-    for _ in 0..10_000 {
-        drop(tracer.start("work"));
-    }
-    let dropped = telemetry.dropped_spans();
-    assert!((1..10_000).contains(&dropped), "{dropped}");
-    telemetry.shutdown();
-}
-
-#[test]
-#[ignore = "run by the tests below"]
-fn in_a_process_nothing_is_exported_and_context_passes() {
-    let telemetry = tracehop::setup::init().unwrap();
-    let span = global::tracer("test").start("work");
-    assert!(
-        !Context::new()
-            .with_span(span)
-            .span()
-            .span_context()
-            .is_valid()
-    );
-    global::get_text_map_propagator(|propagator| {
-        let fields: Vec<&str> = propagator.fields().collect();
-        assert_eq!(fields, ["x-amzn-trace-id"]);
-    });
-    let instrumentation = Instrumentation::default();
-    let formats: Vec<_> = instrumentation
-        .propagator()
-        .composite()
-        .unwrap()
-        .names()
-        .collect();
-    assert_eq!(formats, ["xray"]);
-    telemetry.shutdown();
-}
-
-#[test]
-#[ignore = "run by the tests below"]
-fn in_a_process_setting_up_fails() {
-    let error = tracehop::setup::init().unwrap_err().to_string();
-    let expected = std::env::var("EXPECTED").unwrap();
-    assert!(error.contains(&expected), "{error}");
-    assert!(!error.contains("secret"), "{error}");
-}
-
-/// A batch of two messages, one of them from a sampled trace: a root with links.
-#[test]
-#[ignore = "run by the tests below"]
-fn in_a_process_handle_a_batch_with_a_sampled_message() {
-    let options = tracehop::setup::builder();
-    let linked = std::env::var("LINKED_SAMPLER").unwrap();
-    let telemetry = options
-        .linked_sampler(linked.parse().unwrap())
-        .init()
-        .unwrap();
-    let created = [TraceFlags::NOT_SAMPLED, TraceFlags::SAMPLED].map(|flags| {
-        let (trace_id, span_id) = (TraceId::from(7), SpanId::from(7));
-        let created = SpanContext::new(trace_id, span_id, flags, true, TraceState::NONE);
-        Context::new().with_remote_span_context(created)
-    });
-    let queue = Arc::new(Destination::new(System::AwsSqs, "orders"));
-    let messages = created.each_ref().map(MessageLink::new);
-    let instrumentation = Instrumentation::default();
-    let batch = instrumentation.process_batch(&queue, Scope::Worker, &messages);
-    batch.end(&Processed::default());
-    telemetry.shutdown();
-}
-
-#[test]
-#[ignore = "run by the tests below"]
-fn in_a_process_begin_trace_ids_with_the_time() {
-    let telemetry = tracehop::setup::builder()
-        .xray_trace_ids(true)
-        .init()
-        .unwrap();
-    let now = || {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        since.unwrap().as_secs()
-    };
-    let before = now();
-    let trace_id = global::tracer("test")
-        .start("work")
-        .span_context()
-        .trace_id();
-    let began = u64::from_str_radix(&trace_id.to_string()[..8], 16).unwrap();
-    assert!((before..=now()).contains(&began));
-    telemetry.shutdown();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -181,7 +45,7 @@ async fn spans_go_out_over_grpc_with_the_resource() {
                 "deployment.environment.name=test",
             ),
         ]);
-        run("in_a_process_send_and_shut_down", &variables)
+        run("send_and_shut_down", &variables)
     });
     let output = output.await.unwrap();
     assert!(succeeded(&output), "{output:?}");
@@ -202,7 +66,7 @@ fn spans_and_metrics_go_out_over_http_by_default_with_tls_or_without() {
             ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
             ("SSL_CERT_FILE", CERTIFICATE),
         ];
-        let output = run("in_a_process_send_and_shut_down", &variables);
+        let output = run("send_and_shut_down", &variables);
         assert!(succeeded(&output), "{output:?}");
         let requests = received.lock().unwrap();
         let of = |path: &str| {
@@ -235,7 +99,7 @@ fn the_sampler_is_the_one_that_is_named() {
             ("OTEL_METRICS_EXPORTER", "none"),
             ("OTEL_TRACES_SAMPLER", sampler),
         ];
-        let output = run("in_a_process_send_and_shut_down", &variables);
+        let output = run("send_and_shut_down", &variables);
         assert!(succeeded(&output), "{output:?}");
         assert_eq!(received.lock().unwrap().len(), count, "{sampler}");
     }
@@ -259,10 +123,7 @@ fn a_sampled_link_counts_around_the_named_sampler_where_that_is_asked_for() {
                 ("OTEL_TRACES_SAMPLER", sampler),
                 ("OTEL_TRACES_SAMPLER_ARG", argument),
             ];
-            let output = run(
-                "in_a_process_handle_a_batch_with_a_sampled_message",
-                &variables,
-            );
+            let output = run("handle_a_batch_with_a_sampled_message", &variables);
             assert!(succeeded(&output), "{output:?}");
             let requests = received.lock().unwrap();
             assert_eq!(requests.len(), count, "{sampler}, {linked}");
@@ -278,7 +139,7 @@ fn trace_ids_begin_with_the_time_where_that_is_asked_for() {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
         ("OTEL_METRICS_EXPORTER", "none"),
     ];
-    let output = run("in_a_process_begin_trace_ids_with_the_time", &variables);
+    let output = run("begin_trace_ids_with_the_time", &variables);
     assert!(succeeded(&output), "{output:?}");
 }
 
@@ -291,7 +152,7 @@ fn nothing_goes_to_a_server_that_nobody_vouches_for() {
         ("OTEL_METRICS_EXPORTER", "none"),
         ("SSL_CERT_FILE", "tests/tls/other.pem"),
     ];
-    let output = run("in_a_process_send_to_nobody", &variables);
+    let output = run("send_to_nobody", &variables);
     assert!(succeeded(&output), "{output:?}");
     assert!(received.lock().unwrap().is_empty());
 }
@@ -303,7 +164,7 @@ fn spans_that_nobody_takes_are_counted() {
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "500"),
         ("OTEL_METRICS_EXPORTER", "none"),
     ];
-    let output = run("in_a_process_send_to_nobody", &variables);
+    let output = run("send_to_nobody", &variables);
     assert!(succeeded(&output), "{output:?}");
 }
 
@@ -315,7 +176,7 @@ fn spans_that_find_no_room_are_counted() {
         ("OTEL_BSP_MAX_QUEUE_SIZE", "16"),
         ("OTEL_METRICS_EXPORTER", "none"),
     ];
-    let output = run("in_a_process_overrun_the_queue", &variables);
+    let output = run("overrun_the_queue", &variables);
     assert!(succeeded(&output), "{output:?}");
 }
 
@@ -327,10 +188,7 @@ fn a_disabled_sdk_exports_nothing_and_leaves_the_propagators() {
     ];
     for variables in [&[("OTEL_SDK_DISABLED", "true")][..], &none] {
         let variables = [variables, &[("OTEL_PROPAGATORS", "xray")]].concat();
-        let output = run(
-            "in_a_process_nothing_is_exported_and_context_passes",
-            &variables,
-        );
+        let output = run("nothing_is_exported_and_context_passes", &variables);
         assert!(succeeded(&output), "{output:?}");
     }
 }
@@ -345,7 +203,7 @@ fn what_cannot_be_set_up_is_an_error_without_the_endpoint() {
             ("SSL_CERT_FILE", "tests/tls/none.pem"),
             ("EXPECTED", expected),
         ];
-        let output = run("in_a_process_setting_up_fails", &variables);
+        let output = run("setting_up_fails", &variables);
         assert!(succeeded(&output), "{endpoint}: {output:?}");
     }
 }
