@@ -18,8 +18,9 @@ command_line() {
   local controller=$((port > 50000 ? port - 10000 : port + 10000))
   sed "s|@port@|$port|; s|@controller@|$controller|; s|@state@|$2|" \
     "$here/brokers/kafka/server.properties" >"$2/server.properties"
-  java "-Djava.io.tmpdir=$2" -cp "$1/*" kafka.tools.StorageTool format --standalone \
-    --cluster-id dHJhY2Vob3AgYnJva2Vycw --config "$2/server.properties" >"$2/format.log" 2>&1
+  java "-Djava.io.tmpdir=$2" -cp "$1/*" kafka.tools.StorageTool format --ignore-formatted \
+    --standalone --cluster-id dHJhY2Vob3AgYnJva2Vycw --config "$2/server.properties" \
+    >"$2/format.log" 2>&1
   argv=(
     java -Xms128m -Xmx512m -XX:+UseSerialGC "-Djava.io.tmpdir=$2"
     -cp "$1/*" kafka.Kafka "$2/server.properties"

@@ -16,7 +16,7 @@ install_unit() {
 command_line() {
   local hooks=$2/root/etc/localstack/init/start.d
   mkdir -p "$hooks"
-  ln -s "$here/brokers/localstack/strict.py" "$hooks/strict.py"
+  ln --symbolic --force "$here/brokers/localstack/strict.py" "$hooks/strict.py"
   # shellcheck disable=SC2054 # SERVICES holds a comma
   argv=(
     env -i "PATH=$1/bin:/usr/bin:/bin" "HOME=$2" "FILESYSTEM_ROOT=$2/root"

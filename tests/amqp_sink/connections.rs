@@ -40,12 +40,12 @@ async fn a_cut_before_the_confirm_is_an_error_that_may_be_tried_again() {
     assert_eq!(rabbit.bodies().await, ["after"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn the_sink_survives_that_the_broker_is_killed_and_started_again() {
     if common::rabbitmq().is_none() {
         return;
     }
-    let broker = Instance::start();
+    let broker = Instance::rabbitmq().await;
     let queue = common::unique("sink");
     let declared = queue.clone();
     let sink = AmqpSink::builder(broker.url(), "")
@@ -64,11 +64,11 @@ async fn the_sink_survives_that_the_broker_is_killed_and_started_again() {
         .build()
         .unwrap();
     sink.send(Message::new("before")).await.unwrap();
-    broker.kill();
+    broker.kill().await;
     let error = timeout(LIMIT, sink.send(Message::new("meanwhile"))).await;
     let error = error.expect("an answer in time").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    broker.start_again();
+    broker.start_again().await;
     let sent = async { while sink.send(Message::new("after")).await.is_err() {} };
     timeout(LIMIT, sent).await.unwrap();
     let rabbit = Rabbit::at(broker.url(), &queue).await;

@@ -25,16 +25,18 @@ async fn headers_above_a_frame_are_refused_and_fail_no_other() {
 }
 
 /// RabbitMQ closes the channel for such a message: others on it are to be sent again, this one not.
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_payload_above_the_brokers_limit_is_refused() {
     if common::rabbitmq().is_none() {
         return;
     }
-    let broker = Instance::start();
-    broker.ctl(&[
-        "eval",
-        "application:set_env(rabbit, max_message_size, 1000).",
-    ]);
+    let broker = Instance::rabbitmq().await;
+    broker
+        .ctl(&[
+            "eval",
+            "application:set_env(rabbit, max_message_size, 1000).",
+        ])
+        .await;
     let queue = common::unique("sink");
     let rabbit = Rabbit::at(broker.url(), &queue).await;
     let sink = AmqpSink::to_queue(broker.url(), queue).unwrap();

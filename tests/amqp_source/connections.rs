@@ -103,20 +103,20 @@ async fn a_worker_survives_that_all_connections_are_closed() {
     rabbitmqctl(&["delete_vhost", &host]).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_worker_survives_that_the_broker_is_killed_and_started_again() {
     if common::rabbitmq().is_none() {
         return;
     }
-    let broker = Instance::start();
+    let broker = Instance::rabbitmq().await;
     let rabbit = Rabbit::at(broker.url(), "classic", &[]).await;
     let queue = rabbit.queue.clone();
     let worker = Running::start(&rabbit);
     rabbit.send(0..20).await;
     let worker = worker.all(0..20).await;
-    broker.kill();
+    broker.kill().await;
     worker.until_ready(false).await;
-    broker.start_again();
+    broker.start_again().await;
     let rabbit = Rabbit {
         queue,
         ..Rabbit::at(broker.url(), "classic", &[]).await

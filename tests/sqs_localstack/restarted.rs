@@ -1,13 +1,11 @@
 use std::collections::BTreeSet;
-use std::net::TcpListener;
-use std::path::Path;
 use std::time::Duration;
 
-use tokio::process::Command;
 use tokio::sync::{mpsc, oneshot};
 use tracehop::sqs::SqsSource;
 use tracehop::worker::{Failure, Incoming, Worker};
 
+use super::common::instance::Instance;
 use super::{common, support};
 
 /// LocalStack keeps nothing over a restart, so the queue is made again; the worker goes on with
@@ -17,8 +15,7 @@ async fn a_worker_survives_a_restart_of_the_server() {
     if common::localstack().is_none() {
         return;
     }
-    let server = Server::on_a_port_of_its_own();
-    server.run("start").await;
+    let server = Instance::localstack().await;
     let client = support::client(&server.url());
     let name = "restarted";
     let created = client.create_queue().queue_name(name).send().await;
@@ -41,9 +38,9 @@ async fn a_worker_survives_a_restart_of_the_server() {
 
     support::send(&client, &queue, 0..20).await;
     all(&mut bodies, 0..20).await;
-    server.run("stop").await;
+    server.stop().await;
     until(|| !handle.health().is_ready()).await;
-    server.run("start").await;
+    server.start_again().await;
     client.create_queue().queue_name(name).send().await.unwrap();
     support::send(&client, &queue, 20..40).await;
     all(&mut bodies, 20..40).await;
@@ -51,7 +48,6 @@ async fn a_worker_survives_a_restart_of_the_server() {
 
     stop.send(()).unwrap();
     running.await.unwrap().unwrap().complete().unwrap();
-    server.run("stop").await;
 }
 
 async fn all(handled: &mut mpsc::UnboundedReceiver<String>, numbers: std::ops::Range<usize>) {
@@ -72,31 +68,4 @@ async fn until(done: impl Fn() -> bool) {
     tokio::time::timeout(Duration::from_secs(30), wait)
         .await
         .unwrap();
-}
-
-/// A LocalStack beside the one that the other tests use.
-struct Server {
-    port: u16,
-}
-
-impl Server {
-    fn on_a_port_of_its_own() -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self {
-            port: free.local_addr().unwrap().port(),
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
-    async fn run(&self, script: &str) {
-        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("localstack");
-        let run = Command::new(scripts.join(script))
-            .arg("localstack")
-            .env("TRACEHOP_LOCALSTACK_PORT", self.port.to_string())
-            .status();
-        assert!(run.await.unwrap().success(), "localstack/{script} failed");
-    }
 }
