@@ -51,6 +51,5 @@ ready() {
 variables() {
   say "AMQP_URL=amqp://guest:guest@127.0.0.1:$port/%2f"
   say "TRACEHOP_AMQP_URL=amqp://guest:guest@127.0.0.1:$port/%2f"
-  say "TRACEHOP_RABBITMQCTL=$here/rabbitmqctl"
   say "$port_variable=$port"
 }

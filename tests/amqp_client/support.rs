@@ -14,12 +14,11 @@ use opentelemetry::Context;
 use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::{SpanContext, TraceContextExt as _, Tracer as _};
 use opentelemetry_sdk::trace::SpanData;
-use tokio::process::Command;
 use tracehop::amqp::{AmqpUrl, TracedChannel, TracedConfirm, TracedConsumer, TracedDelivery};
 use tracehop::telemetry::{Instrumentation, InstrumentationBuilder};
 use tracehop::testing::Recorder;
 
-use crate::common;
+use crate::common::{self, rabbitmqctl};
 
 /// A traced channel with publisher confirms, a queue of its own, and a channel beside it that is
 /// not traced.
@@ -182,15 +181,6 @@ impl Traced {
         let pid = ours.split('\t').next().unwrap();
         rabbitmqctl(&["--quiet", "close_connection", pid, "for a test"]).await;
     }
-}
-
-/// What the command prints.
-async fn rabbitmqctl(arguments: &[&str]) -> String {
-    let program = std::env::var("TRACEHOP_RABBITMQCTL").unwrap();
-    let output = Command::new(program).args(arguments).output();
-    let output = output.await.unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
 }
 
 pub(crate) fn table<'a>(entries: impl IntoIterator<Item = (&'a str, AMQPValue)>) -> FieldTable {

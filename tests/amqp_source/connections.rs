@@ -6,10 +6,10 @@ use tokio::time::timeout;
 use tracehop::contract::{ErrorKind, Operation, Settled, Settlement, Source};
 use tracehop::worker::{Failure, Incoming, Worker};
 
-use crate::common;
 use crate::common::instance::Instance;
 use crate::common::proxy::Proxy;
-use crate::support::{self, LIMIT, Rabbit, body, close, next, opened, rabbitmqctl, settle, take};
+use crate::common::{self, rabbitmqctl};
+use crate::support::{self, LIMIT, Rabbit, body, close, next, opened, settle, take};
 
 #[tokio::test]
 async fn with_its_connection_every_lease_is_lost_and_everything_comes_again() {

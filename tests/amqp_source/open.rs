@@ -4,8 +4,8 @@ use std::time::Duration;
 use tracehop::amqp::AmqpSource;
 use tracehop::contract::{Capacity, Error, ErrorKind, Operation, Source};
 
-use crate::common;
-use crate::support::{Rabbit, rabbitmqctl};
+use crate::common::{self, rabbitmqctl};
+use crate::support::Rabbit;
 
 async fn refused(url: &str, queue: &str) -> Error {
     let source = AmqpSource::builder(url, queue);

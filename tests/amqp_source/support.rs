@@ -8,7 +8,6 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
-use tokio::process::Command;
 use tokio::time::timeout;
 use tracehop::amqp::{AmqpReceipt, AmqpSource, AmqpSourceBuilder};
 use tracehop::contract::{Capacity, Delivery, Settled, Settlement, Source};
@@ -204,13 +203,4 @@ pub(crate) async fn nothing_comes(source: &AmqpSource, time: Duration) {
 pub(crate) async fn close(source: &AmqpSource) {
     let deadline = tokio::time::Instant::now() + LIMIT;
     source.close(deadline).await.unwrap();
-}
-
-/// Runs the broker's own command-line tool; answers what it printed.
-pub(crate) async fn rabbitmqctl(arguments: &[&str]) -> String {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/localstack/rabbitmqctl");
-    let output = Command::new(script).args(arguments).output().await.unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "rabbitmqctl {arguments:?}: {said}");
-    String::from_utf8(output.stdout).unwrap()
 }

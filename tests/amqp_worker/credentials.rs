@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
-use tokio::process::Command;
 use tokio::sync::oneshot;
 use tracehop::amqp::{AmqpSink, AmqpSource};
 use tracehop::contract::{Capacity, Message, Sink, Source};
@@ -16,8 +15,8 @@ use tracing::field::{Field, Visit};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::common;
 use crate::common::proxy::Proxy;
+use crate::common::{self, rabbitmqctl};
 
 /// As it stands in the URL, and as it is.
 const SECRETS: [&str; 2] = ["se%2Fcr%40et", "se/cr@et"];
@@ -28,12 +27,6 @@ fn is_silent(what: &str, value: impl Debug) {
     for part in SECRETS.iter().chain(&["someone", "cr@et", "se/cr"]) {
         assert!(!shown.contains(part), "{what}: {shown}");
     }
-}
-
-async fn rabbitmqctl(arguments: &[&str]) {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/localstack/rabbitmqctl");
-    let status = Command::new(script).args(arguments).status().await;
-    assert!(status.unwrap().success(), "rabbitmqctl {arguments:?}");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ pub(crate) mod panics;
 pub(crate) mod proxy;
 
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use tokio::process::Command;
 
 /// The endpoint of a running LocalStack, from `TRACEHOP_LOCALSTACK_URL`.
 ///
@@ -41,6 +42,15 @@ pub(crate) fn kafka() -> Option<String> {
 /// As [`localstack`].
 pub(crate) fn rabbitmq() -> Option<String> {
     broker("RabbitMQ", "TRACEHOP_AMQP_URL")
+}
+
+/// Has RabbitMQ's command-line tool do something there; answers what it printed.
+pub(crate) async fn rabbitmqctl(arguments: &[&str]) -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/localstack/rabbitmqctl");
+    let output = Command::new(script).args(arguments).output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "rabbitmqctl {arguments:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The configuration of an SQS client of the server at `url`, to add to.
