@@ -1,6 +1,5 @@
 //! A traced channel on a RabbitMQ, and short ways to what a span and a message say.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 
 use lapin::message::Delivery;
@@ -18,6 +17,7 @@ use tracehop::amqp::{AmqpUrl, TracedChannel, TracedConfirm, TracedConsumer, Trac
 use tracehop::telemetry::{Instrumentation, InstrumentationBuilder};
 use tracehop::testing::Recorder;
 
+pub(crate) use crate::common::spans::{attribute, attributes, links, same, traceparent};
 use crate::common::{self, rabbitmqctl};
 
 /// A traced channel with publisher confirms, a queue of its own, and a channel beside it that is
@@ -205,33 +205,4 @@ pub(crate) fn with_headers<'a>(
 pub(crate) fn header(message: &Delivery, name: &str) -> Option<String> {
     let value = message.properties.headers().as_ref()?.inner().get(name)?;
     Some(value.as_long_string()?.to_string())
-}
-
-/// The attributes of a span, as text.
-pub(crate) fn attributes(span: &SpanData) -> BTreeMap<String, String> {
-    let attributes = span.attributes.iter();
-    attributes
-        .map(|attribute| (attribute.key.to_string(), attribute.value.to_string()))
-        .collect()
-}
-
-pub(crate) fn attribute(span: &SpanData, key: &str) -> Option<String> {
-    attributes(span).remove(key)
-}
-
-/// What a span links to, in order.
-pub(crate) fn links(span: &SpanData) -> Vec<SpanContext> {
-    let links = span.links.iter();
-    links.map(|link| link.span_context.clone()).collect()
-}
-
-/// Whether two span contexts name one span, remote or not.
-pub(crate) fn same(one: &SpanContext, other: &SpanContext) -> bool {
-    (one.trace_id(), one.span_id()) == (other.trace_id(), other.span_id())
-}
-
-/// The `traceparent` of a span.
-pub(crate) fn traceparent(span: &SpanContext) -> String {
-    let flags = span.trace_flags().to_u8();
-    format!("00-{}-{}-{flags:02x}", span.trace_id(), span.span_id())
 }

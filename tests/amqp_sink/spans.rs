@@ -14,6 +14,7 @@ use tracehop::telemetry::FreshLineage;
 use tracehop::testing::Recorder;
 
 use crate::common;
+use crate::common::spans::attribute;
 use crate::support::Rabbit;
 
 fn traced(rabbit: &Rabbit) -> (Recorder, AmqpSink) {
@@ -50,11 +51,7 @@ async fn a_send_has_a_producer_span_under_its_caller_and_its_context_on_the_mess
     assert_eq!(span.span_kind, SpanKind::Producer);
     assert_eq!(span.parent_span_id, caller.span().span_context().span_id());
     assert_eq!(span.status, Status::Unset);
-    let attribute = |key: &str| {
-        let mut attributes = span.attributes.iter();
-        let found = attributes.find(|attribute| attribute.key.as_str() == key);
-        found.map(|attribute| attribute.value.to_string())
-    };
+    let attribute = |key| attribute(&span, key);
     assert_eq!(attribute("messaging.system").as_deref(), Some("rabbitmq"));
     assert_eq!(attribute("messaging.message.id"), sent.message_id);
     assert_eq!(attribute("server.address").as_deref(), Some("127.0.0.1"));

@@ -8,6 +8,7 @@ pub(crate) mod example;
 pub(crate) mod instance;
 pub(crate) mod panics;
 pub(crate) mod proxy;
+pub(crate) mod spans;
 
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use tokio::process::Command;

@@ -1,14 +1,12 @@
 //! A traced producer and consumer on a cluster of their own, and short ways to what a span and a
 //! record say.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
 use opentelemetry::Context;
 use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::{SpanContext, TraceContextExt as _, Tracer as _};
-use opentelemetry_sdk::trace::SpanData;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, StreamConsumer};
 use rdkafka::message::{BorrowedMessage, Header, Message as _, OwnedHeaders, OwnedMessage};
@@ -19,6 +17,8 @@ use tracehop::kafka::{KafkaCluster, TracedConsumer, TracedProducer};
 use tracehop::telemetry::{Instrumentation, InstrumentationBuilder};
 use tracehop::testing::Recorder;
 use tracehop_kafka::RawHeaders;
+
+pub(crate) use crate::common::spans::{attribute, attributes, links, same, traceparent};
 
 pub(crate) const TOPIC: &str = "orders";
 pub(crate) const LONG: Duration = Duration::from_secs(20);
@@ -147,35 +147,6 @@ pub(crate) fn from_beginning() -> TopicPartitionList {
 /// The next record.
 pub(crate) fn next(consumer: &BaseConsumer) -> BorrowedMessage<'_> {
     consumer.poll(LONG).expect("a record in time").unwrap()
-}
-
-/// The attributes of a span, as text.
-pub(crate) fn attributes(span: &SpanData) -> BTreeMap<String, String> {
-    let attributes = span.attributes.iter();
-    attributes
-        .map(|attribute| (attribute.key.to_string(), attribute.value.to_string()))
-        .collect()
-}
-
-pub(crate) fn attribute(span: &SpanData, key: &str) -> Option<String> {
-    attributes(span).remove(key)
-}
-
-/// What a span links to, in order.
-pub(crate) fn links(span: &SpanData) -> Vec<SpanContext> {
-    let links = span.links.iter();
-    links.map(|link| link.span_context.clone()).collect()
-}
-
-/// Whether two span contexts name one span, remote or not.
-pub(crate) fn same(one: &SpanContext, other: &SpanContext) -> bool {
-    (one.trace_id(), one.span_id()) == (other.trace_id(), other.span_id())
-}
-
-/// The `traceparent` of a span.
-pub(crate) fn traceparent(span: &SpanContext) -> String {
-    let flags = span.trace_flags().to_u8();
-    format!("00-{}-{}-{flags:02x}", span.trace_id(), span.span_id())
 }
 
 pub(crate) fn texts(headers: &[(&str, &str)]) -> OwnedHeaders {

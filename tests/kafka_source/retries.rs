@@ -10,6 +10,7 @@ use tracehop::testing::Recorder;
 use tracehop::worker::{Backoff, Failure, Incoming, Worker};
 
 use super::common;
+use super::common::spans::attribute;
 use super::support::{LIMIT, Topic};
 
 type Seen = Arc<Mutex<Vec<(Instant, Incoming)>>>;
@@ -77,21 +78,15 @@ async fn a_failed_message_waits_in_the_retry_topic_and_its_lane_goes_on() {
         .filter(|(name, _)| *name == "traceparent");
     assert_eq!(parents.count(), 1, "the stale context is replaced");
     let spans = recorder.spans();
-    let attempt = |number: i64| {
-        let of = |attribute: &opentelemetry::KeyValue| {
-            attribute.key.as_str() == "tracehop.message.attempt"
-                && attribute.value == opentelemetry::Value::I64(number)
-        };
-        spans
-            .iter()
-            .find(|span| span.attributes.iter().any(of))
-            .unwrap()
-            .span_context
-            .span_id()
+    let attempt = |number: &str| {
+        let attempt = |span| attribute(span, "tracehop.message.attempt");
+        let mut spans = spans.iter();
+        let found = spans.find(|span| attempt(span).as_deref() == Some(number));
+        found.unwrap().span_context.span_id()
     };
     let previous = last.trace().links.iter();
     let mut previous = previous.filter(|(_, link)| *link == LinkType::PreviousAttempt);
-    assert_eq!(previous.next().unwrap().0.span_id(), attempt(2));
+    assert_eq!(previous.next().unwrap().0.span_id(), attempt("2"));
 }
 
 async fn run<S: tracehop::contract::Source, W: tracehop::worker::Work>(

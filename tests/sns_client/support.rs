@@ -13,11 +13,11 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use opentelemetry::trace::SpanContext;
-use opentelemetry_sdk::trace::SpanData;
 use tracehop::sns::TraceInterceptor;
 use tracehop::telemetry::InstrumentationBuilder;
 use tracehop::testing::Recorder;
+
+pub(crate) use crate::common::spans::{attributes, trace_header, traceparent};
 
 pub(crate) const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:orders";
 
@@ -166,25 +166,4 @@ fn decoded(value: &str) -> String {
 pub(crate) fn text(value: &str) -> MessageAttributeValue {
     let attribute = MessageAttributeValue::builder().data_type("String");
     attribute.string_value(value).build().unwrap()
-}
-
-/// The attributes of a span, as text.
-pub(crate) fn attributes(span: &SpanData) -> BTreeMap<String, String> {
-    let attributes = span.attributes.iter();
-    attributes
-        .map(|attribute| (attribute.key.to_string(), attribute.value.to_string()))
-        .collect()
-}
-
-/// The `traceparent` of a span.
-pub(crate) fn traceparent(span: &SpanContext) -> String {
-    let flags = span.trace_flags().to_u8();
-    format!("00-{}-{}-{flags:02x}", span.trace_id(), span.span_id())
-}
-
-/// The `X-Amzn-Trace-Id` of a span.
-pub(crate) fn trace_header(span: &SpanContext) -> String {
-    let trace_id = span.trace_id().to_string();
-    let (time, unique) = trace_id.split_at(8);
-    format!("Root=1-{time}-{unique};Parent={};Sampled=1", span.span_id())
 }

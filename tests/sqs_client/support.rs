@@ -1,6 +1,5 @@
 //! A traced client on an endpoint of its own, and short ways to what a span and a request say.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -10,12 +9,15 @@ use aws_sdk_sqs::types::{Message, MessageAttributeValue};
 use opentelemetry::Context;
 use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::{SpanContext, TraceContextExt as _, Tracer as _};
-use opentelemetry_sdk::trace::SpanData;
 use serde_json::Value;
 use tracehop::sqs::{SqsQueue, TraceInterceptor};
 use tracehop::telemetry::{Instrumentation, InstrumentationBuilder};
 use tracehop::testing::Recorder;
 use tracehop::testing::sqs::{Action, SqsEndpoint};
+
+pub(crate) use crate::common::spans::{
+    attribute, attributes, links, same, trace_header, traceparent,
+};
 
 pub(crate) struct Traced {
     pub(crate) sqs: SqsEndpoint,
@@ -120,46 +122,6 @@ impl Traced {
         names.sort();
         names
     }
-}
-
-/// The attributes of a span, as text.
-pub(crate) fn attributes(span: &SpanData) -> BTreeMap<String, String> {
-    let attributes = span.attributes.iter();
-    attributes
-        .map(|attribute| (attribute.key.to_string(), attribute.value.to_string()))
-        .collect()
-}
-
-pub(crate) fn attribute(span: &SpanData, key: &str) -> Option<String> {
-    attributes(span).remove(key)
-}
-
-/// What a span links to, in order.
-pub(crate) fn links(span: &SpanData) -> Vec<SpanContext> {
-    let links = span.links.iter();
-    links.map(|link| link.span_context.clone()).collect()
-}
-
-/// Whether two span contexts name one span, remote or not.
-pub(crate) fn same(one: &SpanContext, other: &SpanContext) -> bool {
-    (one.trace_id(), one.span_id()) == (other.trace_id(), other.span_id())
-}
-
-/// The `traceparent` of a span.
-pub(crate) fn traceparent(span: &SpanContext) -> String {
-    let flags = span.trace_flags().to_u8();
-    format!("00-{}-{}-{flags:02x}", span.trace_id(), span.span_id())
-}
-
-/// The `AWSTraceHeader` of a span.
-pub(crate) fn trace_header(span: &SpanContext) -> String {
-    let trace_id = span.trace_id().to_string();
-    let (time, unique) = trace_id.split_at(8);
-    let sampled = u8::from(span.is_sampled());
-    format!(
-        "Root=1-{time}-{unique};Parent={};Sampled={sampled}",
-        span.span_id()
-    )
 }
 
 /// The value of a message attribute of a request, or of an entry of one.

@@ -10,6 +10,7 @@ use tracehop::sqs::{SqsSink, TraceInterceptor};
 use tracehop::testing::Recorder;
 use tracehop::testing::sqs::{Action, Fault, SqsEndpoint};
 
+use crate::common::spans::attribute;
 use crate::support::{client, received};
 
 /// A sink that records, on a client that is traced itself.
@@ -32,13 +33,6 @@ fn named(recorder: &Recorder, name: &str) -> Vec<SpanData> {
     let mut spans = recorder.spans();
     spans.retain(|span| span.name == name);
     spans
-}
-
-fn attribute(span: &SpanData, key: &str) -> Option<String> {
-    let mut attributes = span.attributes.iter();
-    attributes
-        .find(|attribute| attribute.key.as_str() == key)
-        .map(|attribute| attribute.value.to_string())
 }
 
 /// The span ids in the `traceparent` of what waits.

@@ -8,6 +8,7 @@ use tracehop::sqs::{SqsSource, TraceInterceptor};
 use tracehop::testing::Recorder;
 use tracehop::testing::sqs::{Action, Fault, SqsEndpoint};
 
+use crate::common::spans::attribute;
 use crate::support::{SECOND, ack, client, depth, nack, opened, receive_one, send, settle, until};
 
 /// A queue with traced messages, and a source on it that records.
@@ -69,12 +70,8 @@ async fn heartbeats_write_no_span_and_a_nack_is_a_settlement() {
     let nack = recorder.span("change_visibility orders");
     assert_eq!(nack.parent_span_id, SpanId::INVALID);
     assert_eq!(nack.links.len(), 1);
-    let of_type = |kind: &str| {
-        nack.attributes.iter().any(|attribute| {
-            attribute.key.as_str() == "messaging.operation.type" && attribute.value.as_str() == kind
-        })
-    };
-    assert!(of_type("settle"));
+    let operation_type = attribute(&nack, "messaging.operation.type");
+    assert_eq!(operation_type.as_deref(), Some("settle"));
 }
 
 #[tokio::test]
@@ -90,12 +87,7 @@ async fn a_delete_of_which_entries_failed_says_so() {
         .into_iter()
         .find(|span| span.name == "delete orders")
         .unwrap();
-    let value = |key: &str| {
-        let mut attributes = failed.attributes.iter();
-        attributes
-            .find(|attribute| attribute.key.as_str() == key)
-            .map(|known| known.value.to_string())
-    };
+    let value = |key| attribute(&failed, key);
     assert_eq!(value("error.type").as_deref(), Some("InternalError"));
     assert_eq!(value("tracehop.batch.failed_count").as_deref(), Some("1"));
 }
