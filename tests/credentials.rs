@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
@@ -14,9 +13,12 @@ use tracehop::sqs::{SqsSink, SqsSource, TraceInterceptor};
 use tracehop::testing::Recorder;
 use tracehop::testing::sqs::{Action, Fault, SqsEndpoint};
 use tracehop::worker::{Failure, Incoming, Worker};
-use tracing::field::{Field, Visit};
-use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt as _;
+
+use logs::Logs;
+
+#[path = "common/logs.rs"]
+mod logs;
 
 /// With what a generated secret is full of, and nobody encodes.
 const SECRET: &str = "se/cr+et";
@@ -139,7 +141,7 @@ async fn a_worker_and_a_sink_record_and_log_none() {
     };
     is_silent("a drain", worker.run_until(settled).await.unwrap());
     world.telemetry_is_silent();
-    let logs = logs.0.lock().unwrap().clone();
+    let logs = logs.all();
     assert!(!logs.is_empty(), "the rejected message is warned of");
     is_silent("logs", logs);
 }
@@ -175,22 +177,4 @@ async fn an_endpoint_with_credentials_that_does_not_answer_shows_none() {
         source.open(Capacity::slots(1)).await.unwrap_err(),
     );
     world.telemetry_is_silent();
-}
-
-/// The events of this crate, with all their fields.
-#[derive(Clone, Debug, Default)]
-struct Logs(Arc<Mutex<Vec<String>>>);
-
-impl<S: tracing::Subscriber> Layer<S> for Logs {
-    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
-        if event.metadata().target().starts_with("tracehop") {
-            event.record(&mut self.clone());
-        }
-    }
-}
-
-impl Visit for Logs {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0.lock().unwrap().push(format!("{field}: {value:?}"));
-    }
 }

@@ -11,10 +11,9 @@ use tracehop::amqp::{AmqpSink, AmqpSource};
 use tracehop::contract::{Capacity, Message, Sink, Source};
 use tracehop::testing::Recorder;
 use tracehop::worker::{Failure, Incoming, Worker};
-use tracing::field::{Field, Visit};
-use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use crate::common::logs::Logs;
 use crate::common::proxy::Proxy;
 use crate::common::{self, rabbitmqctl};
 
@@ -114,7 +113,7 @@ async fn a_worker_and_a_sink_show_no_password() {
         "metrics",
         recorder.metric("messaging.client.operation.duration"),
     );
-    let logs = logs.0.lock().unwrap().clone();
+    let logs = logs.all();
     assert!(!logs.is_empty(), "the rejected message is warned of");
     is_silent("logs", logs);
 }
@@ -124,22 +123,4 @@ fn what_is_no_url_is_an_error_that_shows_no_password() {
     let url = format!("ftp://someone:{}@host", SECRETS[0]);
     is_silent("a source", AmqpSource::new(url.as_str(), "q").unwrap_err());
     is_silent("a sink", AmqpSink::new(url.as_str(), "x").unwrap_err());
-}
-
-/// The events of this crate, with all their fields.
-#[derive(Clone, Debug, Default)]
-struct Logs(Arc<Mutex<Vec<String>>>);
-
-impl<S: tracing::Subscriber> Layer<S> for Logs {
-    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
-        if event.metadata().target().starts_with("tracehop") {
-            event.record(&mut self.clone());
-        }
-    }
-}
-
-impl Visit for Logs {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0.lock().unwrap().push(format!("{field}: {value:?}"));
-    }
 }

@@ -7,6 +7,7 @@ pub(crate) mod bad_input;
 pub(crate) mod example;
 pub(crate) mod instance;
 pub(crate) mod killed;
+pub(crate) mod logs;
 pub(crate) mod panics;
 pub(crate) mod proxy;
 pub(crate) mod spans;

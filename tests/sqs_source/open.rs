@@ -1,16 +1,13 @@
 //! Opening: what is wrong from the start.
 
-use std::sync::{Arc, Mutex};
-
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{BehaviorVersion, Region};
 use tracehop::contract::{Capacity, Error, ErrorKind, Source};
 use tracehop::sqs::SqsSource;
 use tracehop::testing::sqs::{Action, Fault, SqsEndpoint};
-use tracing::field::{Field, Visit};
-use tracing_subscriber::Layer;
-use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::layer::SubscriberExt as _;
 
+use crate::common::logs::Logs;
 use crate::support::{SECOND, builder, client};
 
 async fn refusal(source: &SqsSource) -> Error {
@@ -105,39 +102,15 @@ async fn a_redrive_policy_that_gives_up_early_is_warned_of() {
         let sqs = SqsEndpoint::start().await;
         sqs.queue("dead").create();
         let url = sqs.queue("orders").redrive("dead", receives).create();
-        let warnings = Warnings::default();
-        let subscriber = tracing_subscriber::registry().with(warnings.clone());
+        let logs = Logs::default();
+        let subscriber = tracing_subscriber::registry().with(logs.clone());
         let source = builder(&sqs, &url).build().unwrap();
         {
             let _guard = tracing::subscriber::set_default(subscriber);
             source.open(Capacity::slots(1)).await.unwrap();
         }
-        let warned = warnings
-            .0
-            .lock()
-            .unwrap()
-            .iter()
-            .any(|text| text.contains("redrive"));
+        let mut logs = logs.all().into_iter();
+        let warned = logs.any(|event| event.starts_with("WARN") && event.contains("redrive"));
         assert_eq!(warned, warns, "{receives}");
-    }
-}
-
-/// The texts of the warnings.
-#[derive(Clone, Debug, Default)]
-struct Warnings(Arc<Mutex<Vec<String>>>);
-
-impl<S: tracing::Subscriber> Layer<S> for Warnings {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        if *event.metadata().level() == tracing::Level::WARN {
-            event.record(&mut self.clone());
-        }
-    }
-}
-
-impl Visit for Warnings {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        if field.name() == "message" {
-            self.0.lock().unwrap().push(format!("{value:?}"));
-        }
     }
 }
