@@ -106,28 +106,30 @@ impl<T> Lanes<T> {
     pub fn take_runs(&mut self, max: usize, per_lane: usize) -> Vec<T> {
         let mut taken = Vec::new();
         while taken.len() < max {
+            let room = max - taken.len();
             match self.ready.pop_front() {
                 None => break,
                 Some(Ready::Free(item)) => taken.push(item),
                 Some(Ready::Head(lane)) => {
-                    let room = max - taken.len();
-                    let Some(waiting) = self.by_lane.get_mut(&lane) else {
-                        continue;
-                    };
-                    waiting.listed = false;
-                    if waiting.out > 0 || waiting.held {
-                        continue;
-                    }
-                    let run = waiting.items.len().min(per_lane.max(1)).min(room);
-                    taken.extend(waiting.items.drain(..run));
-                    waiting.out += run;
-                    if run == 0 {
-                        self.by_lane.remove(&lane);
-                    }
+                    let run = per_lane.max(1).min(room);
+                    self.head(&lane, run, |item| taken.push(item));
                 }
             }
         }
         self.len -= taken.len();
+        taken
+    }
+
+    /// Hands over one item, as [`take`](Self::take) does.
+    pub fn pop(&mut self) -> Option<T> {
+        let mut taken = None;
+        while taken.is_none() {
+            match self.ready.pop_front()? {
+                Ready::Free(item) => taken = Some(item),
+                Ready::Head(lane) => self.head(&lane, 1, |item| taken = Some(item)),
+            }
+        }
+        self.len -= 1;
         taken
     }
 
@@ -187,6 +189,23 @@ impl<T> Lanes<T> {
         }
         self.len -= extracted.len();
         extracted
+    }
+
+    /// Gives up to `run` items of a lane that was listed, and is not any more; none where it may not
+    /// go.
+    fn head(&mut self, lane: &Lane, run: usize, give: impl FnMut(T)) {
+        let Some(waiting) = self.by_lane.get_mut(lane) else {
+            return;
+        };
+        waiting.listed = false;
+        if waiting.out == 0 && !waiting.held {
+            let run = waiting.items.len().min(run);
+            waiting.out += run;
+            waiting.items.drain(..run).for_each(give);
+        }
+        if waiting.is_over() {
+            self.by_lane.remove(lane);
+        }
     }
 
     /// Changes a lane, lists its head where that may go now, and forgets it where nothing is left.

@@ -52,7 +52,6 @@ mod tried;
 
 use std::fmt;
 use std::sync::Arc;
-use std::vec::IntoIter;
 
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
@@ -64,7 +63,7 @@ use self::hop::{Members, hops, parent};
 use self::tried::{Tried, unseen};
 use crate::contract::{Confirm, Delivery, Destination, Error, ErrorKind, Lease, Message, Sink};
 use crate::telemetry::HOPS;
-use crate::worker::{Failure, Incoming, Rules, Work, Worked, sealed};
+use crate::worker::{Failure, Few, Incoming, Rules, Work, Worked, sealed};
 
 type Edit = Arc<dyn Fn(&mut Message) -> Result<(), Failure> + Send + Sync>;
 
@@ -144,7 +143,7 @@ impl<K: Sink> Relay<K> {
     /// waits for every confirm: what comes later than that must not overtake the next try.
     async fn forward(
         &self,
-        waiting: &mut IntoIter<Delivery<()>>,
+        waiting: &mut (impl Iterator<Item = Delivery<()>> + Send),
         tried: &mut Vec<Tried>,
         rules: &Rules,
     ) -> Result<(), Failure> {
@@ -215,7 +214,7 @@ impl<K: Sink> Work for Relay<K> {
         self.run
     }
 
-    async fn work(&self, deliveries: Vec<Delivery<()>>, rules: &Rules) -> Worked {
+    async fn work(&self, deliveries: Few<Delivery<()>>, rules: &Rules) -> Worked {
         let leases: Vec<Lease> = deliveries
             .iter()
             .map(|delivery| delivery.lease.clone())

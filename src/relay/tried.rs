@@ -1,8 +1,6 @@
-use std::sync::Arc;
-
 use crate::contract::Delivery;
 use crate::telemetry::ProcessSpan;
-use crate::worker::{Ended, Failure, Handled, Incoming};
+use crate::worker::{Ended, Failure, Handled, Incoming, Spanned};
 
 /// A message that a relay has begun to send.
 #[derive(Debug)]
@@ -34,8 +32,7 @@ impl Tried {
         Handled {
             incoming: self.incoming,
             ended: Ended::of(self.sent, whole),
-            span: Some(self.span),
-            closed_span: None,
+            span: Spanned::Open(self.span),
         }
     }
 }
@@ -43,9 +40,8 @@ impl Tried {
 /// A message behind one that failed, which was not tried: it has no span, and was no attempt.
 pub(super) fn unseen(delivery: Delivery<()>) -> Handled {
     Handled {
-        incoming: Incoming::new(delivery, Arc::default()),
+        incoming: Incoming::new(delivery, None),
         ended: Ended::Unseen,
-        span: None,
-        closed_span: None,
+        span: Spanned::None,
     }
 }

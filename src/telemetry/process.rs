@@ -55,6 +55,17 @@ pub struct Trace {
     pub links: Vec<(SpanContext, LinkType)>,
 }
 
+impl Trace {
+    /// The place of a span, or that of none.
+    pub(crate) fn of(shared: Option<&Arc<Self>>) -> &Self {
+        static NONE: Trace = Trace {
+            parent: None,
+            links: Vec::new(),
+        };
+        shared.map_or(&NONE, |trace| trace)
+    }
+}
+
 impl Instrumentation {
     /// Reads the context of a message that the user's own loop handles where `current` is current,
     /// for its process span: straight onto `current` where nothing there could be taken for the
@@ -171,21 +182,18 @@ impl Instrumentation {
 #[must_use = "dropping it ends the span as cancelled"]
 pub struct ProcessSpan {
     live: Live,
-    trace: Trace,
+    /// `None` where there is no span.
+    trace: Option<Arc<Trace>>,
 }
 
 impl ProcessSpan {
     fn new(live: Live, parent: &Context, mut links: Vec<(SpanContext, LinkType)>) -> Self {
         links.truncate(MOST_LINKS);
-        let trace = if live.has_span() {
+        let trace = live.has_span().then(|| {
             let parent = parent.span().span_context().clone();
-            Trace {
-                parent: parent.is_valid().then_some(parent),
-                links,
-            }
-        } else {
-            Trace::default()
-        };
+            let parent = parent.is_valid().then_some(parent);
+            Arc::new(Trace { parent, links })
+        });
         Self { live, trace }
     }
 
@@ -196,7 +204,12 @@ impl ProcessSpan {
 
     /// The span's parent and links.
     pub fn trace(&self) -> &Trace {
-        &self.trace
+        Trace::of(self.trace.as_ref())
+    }
+
+    /// The same, for those who outlive the span; `None` where there is none.
+    pub(crate) fn shared_trace(&self) -> Option<Arc<Trace>> {
+        self.trace.clone()
     }
 
     /// The span itself; `None` where there is none.

@@ -10,7 +10,7 @@ use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::SpanContext;
 
 use super::settlement::Ended;
-use super::work::{Handled, Rules, Work, Worked, sealed};
+use super::work::{Few, Handled, Rules, Spanned, Work, Worked, sealed};
 use super::{BatchHandler, Failure, Incoming};
 use crate::contract::{Delivery, Lease};
 use crate::telemetry::{
@@ -195,7 +195,7 @@ impl<B: BatchHandler> Work for Batches<B> {
         self.linger
     }
 
-    async fn work(&self, deliveries: Vec<Delivery<()>>, rules: &Rules) -> Worked {
+    async fn work(&self, deliveries: Few<Delivery<()>>, rules: &Rules) -> Worked {
         let span = {
             let links: Vec<MessageLink<'_>> = deliveries.iter().map(link).collect();
             let destination = &deliveries[0].destination;
@@ -203,12 +203,12 @@ impl<B: BatchHandler> Work for Batches<B> {
                 .instrumentation
                 .process_batch(destination, Scope::Worker, &links)
         };
-        let trace = Arc::new(span.trace().clone());
+        let trace = span.shared_trace();
         let items: Vec<BatchItem> = deliveries
             .into_iter()
             .map(|delivery| BatchItem {
                 previous: rules.retries.previous(&delivery),
-                incoming: Incoming::new(delivery, Arc::clone(&trace)),
+                incoming: Incoming::new(delivery, trace.clone()),
                 instrumentation: rules.instrumentation.clone(),
                 state: Arc::default(),
             })
@@ -242,7 +242,6 @@ fn handled(item: BatchItem, whole: &Ended) -> Handled {
     Handled {
         incoming: item.incoming,
         ended: Ended::of(state.verdict, whole),
-        span: None,
-        closed_span: state.span,
+        span: state.span.map_or(Spanned::None, Spanned::Ended),
     }
 }

@@ -8,7 +8,7 @@ use opentelemetry::trace::SpanContext;
 use super::dead_letter::DeadLetter;
 use super::handle::{Stage, Status};
 use super::settlement::{Ended, Retrying, Stopped};
-use super::work::{Handled, Rules, Work, Worked};
+use super::work::{Few, Handled, Rules, Spanned, Work, Worked};
 use super::{Gate, Incoming};
 use crate::contract::{Delivery, Settled, Settlement, Source};
 use crate::telemetry::{OperationError, ProcessSpan, Processed};
@@ -48,14 +48,14 @@ impl<S: Source, W: Work> Engine<S, W> {
     /// with, where single deliveries are handled and one waits.
     pub(super) async fn attend(
         &self,
-        deliveries: Vec<Delivery<S::Receipt>>,
+        deliveries: Few<Delivery<S::Receipt>>,
     ) -> Option<Delivery<S::Receipt>> {
         let _in_hand = self.status.in_hand(deliveries.len());
         let _counted: Vec<_> = deliveries
             .iter()
             .filter_map(|delivery| self.rules.instrumentation.in_flight(&delivery.destination))
             .collect();
-        let (deliveries, receipts): (Vec<_>, Vec<_>) = deliveries
+        let (deliveries, receipts): (Few<_>, Few<_>) = deliveries
             .into_iter()
             .map(|delivery| delivery.with_receipt(()))
             .unzip();
@@ -133,7 +133,7 @@ impl<S: Source, W: Work> Engine<S, W> {
             DeadLetter::Broker => return Some(Decision::plain(settlement)),
             DeadLetter::Discard => {}
             DeadLetter::To(sink) => {
-                let span = handled.span.as_ref().or(batch);
+                let span = handled.span(batch);
                 let process = span.map_or_else(Context::new, |span| span.context().clone());
                 let published = tokio::select! {
                     biased;
@@ -176,7 +176,7 @@ impl<S: Source, W: Work> Engine<S, W> {
             Some(Decision { told, settle }) => {
                 // A source that sends it on, to its dead letters or to be tried again, has its lineage
                 // to tell.
-                let span = handled.span.as_ref().or(batch);
+                let span = handled.span(batch);
                 let sent_on = matches!(settle, Settlement::Reject { .. } | Settlement::Nack { .. });
                 let process = span.filter(|_| sent_on);
                 let source = &self.source;
@@ -225,7 +225,7 @@ impl<S: Source, W: Work> Engine<S, W> {
             Some(Settlement::Ack | Settlement::Reject { .. })
         );
         self.keep(&handled, comes_again, batch);
-        if let Some(span) = handled.span {
+        if let Spanned::Open(span) = handled.span {
             span.end(&processed);
         }
         next
@@ -236,11 +236,10 @@ impl<S: Source, W: Work> Engine<S, W> {
         let incoming = &handled.incoming;
         let retries = &self.rules.retries;
         if comes_again {
-            let span = handled.span.as_ref().or(batch);
-            let span: Option<SpanContext> = handled
-                .closed_span
-                .clone()
-                .or_else(|| span.and_then(ProcessSpan::span_context));
+            let span: Option<SpanContext> = match &handled.span {
+                Spanned::Ended(span) => Some(span.clone()),
+                _ => handled.span(batch).and_then(ProcessSpan::span_context),
+            };
             if let Some(span) = span {
                 retries.remember(incoming.destination(), incoming.id(), span);
             }

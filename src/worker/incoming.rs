@@ -17,11 +17,12 @@ pub struct Incoming(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     delivery: Delivery<()>,
-    trace: Arc<Trace>,
+    /// `None` where there is no span.
+    trace: Option<Arc<Trace>>,
 }
 
 impl Incoming {
-    pub(crate) fn new(delivery: Delivery<()>, trace: Arc<Trace>) -> Self {
+    pub(crate) fn new(delivery: Delivery<()>, trace: Option<Arc<Trace>>) -> Self {
         Self(Arc::new(Inner { delivery, trace }))
     }
 
@@ -69,7 +70,7 @@ impl Incoming {
 
     /// Parent and links of the process span, which the OpenTelemetry API cannot read back.
     pub fn trace(&self) -> &Trace {
-        &self.0.trace
+        Trace::of(self.0.trace.as_ref())
     }
 
     /// The creation context and the baggage, as extracted from the message. In a handler the

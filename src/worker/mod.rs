@@ -42,5 +42,5 @@ pub use handler::{BatchHandler, Handler};
 pub use incoming::Incoming;
 pub(crate) use settlement::Ended;
 pub use work::Work;
-pub(crate) use work::{Handled, Rules, Worked, sealed};
+pub(crate) use work::{Few, Handled, Rules, Spanned, Worked, sealed};
 pub use worker::{LostLease, Worker};

@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::drained::Drained;
 use super::engine::Engine;
 use super::handle::{Stage, Status};
-use super::work::Work;
+use super::work::{Few, Work};
 use crate::contract::{
     Capacity, Delivery, Error, ErrorKind, Operation, Result, Settlement, Source, later,
 };
@@ -142,7 +142,7 @@ impl<S: Source, W: Work> Run<S, W> {
 
     /// What a source yielded beyond what it was asked for, and no handler will see: last first, so
     /// that a lane keeps its order.
-    async fn give_back(&self, run: Vec<Delivery<S::Receipt>>) {
+    async fn give_back(&self, run: Few<Delivery<S::Receipt>>) {
         for delivery in run.into_iter().rev() {
             let settling = self
                 .engine
@@ -159,7 +159,7 @@ impl<S: Source, W: Work> Run<S, W> {
         &self,
         mut deliveries: Vec<Delivery<S::Receipt>>,
         most: usize,
-    ) -> Vec<Delivery<S::Receipt>> {
+    ) -> Few<Delivery<S::Receipt>> {
         let linger = self.engine.work.linger();
         let end = later(Instant::now(), linger);
         while deliveries.len() < most && !linger.is_zero() {
@@ -174,12 +174,12 @@ impl<S: Source, W: Work> Run<S, W> {
                 _ => break,
             }
         }
-        deliveries
+        deliveries.into()
     }
 
     /// Attends to deliveries in their slots, and then to what else has come by then: under load
     /// no task is started for each message.
-    fn spawn(&mut self, slot: OwnedSemaphorePermit, mut deliveries: Vec<Delivery<S::Receipt>>) {
+    fn spawn(&mut self, slot: OwnedSemaphorePermit, mut deliveries: Few<Delivery<S::Receipt>>) {
         let engine = Arc::clone(&self.engine);
         // Boxed, because spawning moves a future several times, and this one is large.
         self.handlers.spawn(Box::pin(async move {
@@ -187,7 +187,7 @@ impl<S: Source, W: Work> Run<S, W> {
                 // Others of this thread have their turn too, where neither source nor handler
                 // ever waits.
                 consume_budget().await;
-                deliveries = vec![next];
+                deliveries = Few::from([next]);
             }
             drop(slot);
         }));
@@ -260,8 +260,8 @@ fn gone<S: Source, W>(error: JoinError, engine: &Engine<S, W>) -> Error {
 
 /// Takes deliveries apart: those of one lane that stand together, `most` at a time, and each that
 /// has no lane.
-fn runs<R>(deliveries: Vec<Delivery<R>>, most: usize) -> Vec<Vec<Delivery<R>>> {
-    let mut runs: Vec<Vec<Delivery<R>>> = Vec::new();
+fn runs<R>(deliveries: Vec<Delivery<R>>, most: usize) -> Vec<Few<Delivery<R>>> {
+    let mut runs: Vec<Few<Delivery<R>>> = Vec::new();
     for delivery in deliveries {
         match runs.last_mut() {
             Some(run)
@@ -269,7 +269,7 @@ fn runs<R>(deliveries: Vec<Delivery<R>>, most: usize) -> Vec<Vec<Delivery<R>>> {
             {
                 run.push(delivery);
             }
-            _ => runs.push(vec![delivery]),
+            _ => runs.push(Few::from([delivery])),
         }
     }
     runs

@@ -1,11 +1,11 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::SpanContext;
+use smallvec::SmallVec;
 use tokio_util::sync::CancellationToken;
 
 use super::retries::Retries;
@@ -13,6 +13,9 @@ use super::settlement::Ended;
 use super::{Failure, Handler, Incoming, LostLease};
 use crate::contract::Delivery;
 use crate::telemetry::{Instrumentation, MessageFacts, ProcessSpan, ProcessStart, Scope};
+
+/// What is taken or handled together, which is mostly one: that allocates nothing.
+pub(crate) type Few<T> = SmallVec<[T; 1]>;
 
 /// What a worker runs: every [`Handler`] is work, and so are a batch handler in
 /// [`Batches`](super::Batches) and a [`Relay`](crate::relay::Relay).
@@ -43,7 +46,7 @@ pub trait Work: sealed::Sealed + Send + Sync + 'static {
     #[doc(hidden)]
     fn work(
         &self,
-        deliveries: Vec<Delivery<()>>,
+        deliveries: Few<Delivery<()>>,
         rules: &Rules,
     ) -> impl Future<Output = Worked> + Send;
 }
@@ -55,7 +58,7 @@ pub(crate) mod sealed {
 /// What came of deliveries that were handled together.
 #[derive(Debug)]
 pub struct Worked {
-    pub(crate) handled: Vec<Handled>,
+    pub(crate) handled: Few<Handled>,
     /// The span of them all, where there is one.
     pub(crate) batch: Option<ProcessSpan>,
 }
@@ -65,10 +68,28 @@ pub struct Worked {
 pub(crate) struct Handled {
     pub(crate) incoming: Incoming,
     pub(crate) ended: Ended,
-    /// Its process span, where it has one that is still open.
-    pub(crate) span: Option<ProcessSpan>,
-    /// Its process span, where that is over already.
-    pub(crate) closed_span: Option<SpanContext>,
+    pub(crate) span: Spanned,
+}
+
+/// The process span that a delivery has for itself.
+#[derive(Debug)]
+pub(crate) enum Spanned {
+    /// It ends when the delivery is settled.
+    Open(ProcessSpan),
+    /// It is over already.
+    Ended(SpanContext),
+    /// It has none, or that of a batch.
+    None,
+}
+
+impl Handled {
+    /// The span that is open: its own, or that of the batch.
+    pub(crate) fn span<'a>(&'a self, batch: Option<&'a ProcessSpan>) -> Option<&'a ProcessSpan> {
+        match &self.span {
+            Spanned::Open(span) => Some(span),
+            Spanned::Ended(_) | Spanned::None => batch,
+        }
+    }
 }
 
 /// What every kind of work goes by.
@@ -93,8 +114,7 @@ impl Rules {
             facts: MessageFacts::of(&delivery.message, &delivery.attributes),
             scope: Scope::Worker,
         });
-        let trace = Arc::new(span.trace().clone());
-        (Incoming::new(delivery, trace), span)
+        (Incoming::new(delivery, span.shared_trace()), span)
     }
 
     /// Runs a handler until it returns, panics, or has to go: because of its timeout, because
@@ -127,8 +147,8 @@ impl Rules {
 impl<H: Handler> sealed::Sealed for H {}
 
 impl<H: Handler> Work for H {
-    async fn work(&self, deliveries: Vec<Delivery<()>>, rules: &Rules) -> Worked {
-        let mut handled = Vec::with_capacity(deliveries.len());
+    async fn work(&self, deliveries: Few<Delivery<()>>, rules: &Rules) -> Worked {
+        let mut handled = Few::with_capacity(deliveries.len());
         for delivery in deliveries {
             let (incoming, span) = rules.begin(delivery);
             let copy = incoming.clone();
@@ -139,8 +159,7 @@ impl<H: Handler> Work for H {
             handled.push(Handled {
                 incoming,
                 ended,
-                span: Some(span),
-                closed_span: None,
+                span: Spanned::Open(span),
             });
         }
         Worked {

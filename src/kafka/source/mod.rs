@@ -141,7 +141,8 @@ impl Running {
                 return None;
             }
             // The receipt is held meanwhile: a call that is dropped lets the message come again.
-            if retries.send(&self.shared.reader, ticket, *delay).await {
+            // Boxed, because it is rare, and would make every settlement's future large.
+            if Box::pin(retries.send(&self.shared.reader, ticket, *delay)).await {
                 return Some((receipt.ticket.take()?, Fate::Done));
             }
         }

@@ -39,7 +39,12 @@ impl Offsets {
 
     /// The record at that offset is done with.
     pub(super) fn finish(&mut self, offset: i64) {
-        if let Ok(index) = self.taken.binary_search_by_key(&offset, |one| one.offset) {
+        // Mostly it is the first.
+        let index = match self.taken.front() {
+            Some(first) if first.offset == offset => Ok(0),
+            _ => self.taken.binary_search_by_key(&offset, |one| one.offset),
+        };
+        if let Ok(index) = index {
             self.taken[index].finished = true;
         }
         while self.taken.front().is_some_and(|first| first.finished) {

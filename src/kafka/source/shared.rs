@@ -82,7 +82,7 @@ impl Shared {
 
     /// Records what becomes of a delivery, and takes the next where one waits.
     pub(super) fn exchange(&self, ticket: &Ticket, fate: Fate) -> (Settled, Option<Ticket>) {
-        self.change(|state, now| (state.settle(ticket, fate, now), state.take(1).pop()))
+        self.change(|state, now| (state.settle(ticket, fate, now), state.pop()))
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State, Instant) -> T) -> T {

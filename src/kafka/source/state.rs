@@ -158,17 +158,30 @@ impl State {
             return Vec::new();
         }
         let taken = self.buffer.take(max);
-        let mut room = false;
         for ticket in &taken {
-            self.bytes -= ticket.record.size();
-            if let Some(partition) = self.ours(&ticket.assignment) {
-                partition.buffered -= 1;
-                partition.in_hand += 1;
-                room |= partition.starved;
-            }
+            self.hand_over(ticket);
         }
-        self.stirs |= room && self.has_room();
         taken
+    }
+
+    /// Hands over one delivery.
+    pub(super) fn pop(&mut self) -> Option<Ticket> {
+        if self.closing {
+            return None;
+        }
+        let taken = self.buffer.pop()?;
+        self.hand_over(&taken);
+        Some(taken)
+    }
+
+    fn hand_over(&mut self, ticket: &Ticket) {
+        self.bytes -= ticket.record.size();
+        let Some(partition) = self.ours(&ticket.assignment) else {
+            return;
+        };
+        partition.buffered -= 1;
+        partition.in_hand += 1;
+        self.stirs |= partition.starved && self.has_room();
     }
 
     /// Whether the driver is to look again before it would by itself; asked once.
