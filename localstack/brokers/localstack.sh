@@ -41,7 +41,7 @@ ready() {
   health=$(curl --silent --fail --max-time 2 "http://127.0.0.1:$port/_localstack/health") || return 1
   [[ $health == *'"sns": "running"'* && $health == *'"sqs": "running"'* &&
     $health == *'"events": "running"'* ]] &&
-    curl --silent --fail --max-time 2 "http://127.0.0.1:$port/_tracehop/faults" >/dev/null
+    curl --silent --fail --max-time 2 "http://127.0.0.1:$port/_tracehop/strict" >/dev/null
 }
 
 variables() {
