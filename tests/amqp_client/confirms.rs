@@ -8,8 +8,8 @@ use opentelemetry::trace::Status;
 use tracehop::testing::Recorder;
 
 use crate::common;
+use crate::common::proxy::Proxy;
 use crate::support::{Traced, attribute, header, text, traceparent};
-use crate::wire::Wire;
 
 #[tokio::test]
 async fn a_nack_is_an_error_on_the_span() {
@@ -79,16 +79,9 @@ async fn a_message_that_is_returned_is_an_error_on_the_span() {
 
 #[tokio::test]
 async fn a_connection_that_is_closed_in_the_middle_of_a_confirm_ends_the_span_with_its_code() {
-    let Some(url) = common::rabbitmq() else {
+    let Some((traced, _wire)) = unheard().await else {
         return;
     };
-    let (wire, recorder) = (Wire::to(&url).await, Recorder::new());
-    let instrumentation = recorder.instrumentation();
-    let traced = Traced::at(&wire.url(&url), recorder, instrumentation).await;
-    let options = ConfirmSelectOptions::default();
-    traced.channel.confirm_select(options).await.unwrap();
-
-    wire.hold();
     let confirms = [
         traced.publish(BasicProperties::default()).await,
         traced.publish(BasicProperties::default()).await,
@@ -114,16 +107,9 @@ async fn a_connection_that_is_closed_in_the_middle_of_a_confirm_ends_the_span_wi
 
 #[tokio::test]
 async fn a_confirm_that_is_dropped_while_it_is_awaited_ends_the_span_as_cancelled() {
-    let Some(url) = common::rabbitmq() else {
+    let Some((traced, _wire)) = unheard().await else {
         return;
     };
-    let (wire, recorder) = (Wire::to(&url).await, Recorder::new());
-    let instrumentation = recorder.instrumentation();
-    let traced = Traced::at(&wire.url(&url), recorder, instrumentation).await;
-    let options = ConfirmSelectOptions::default();
-    traced.channel.confirm_select(options).await.unwrap();
-
-    wire.hold();
     let mut confirm = traced.publish(BasicProperties::default()).await;
     assert!((&mut confirm).now_or_never().is_none());
     drop(confirm);
@@ -177,4 +163,16 @@ async fn the_span_of_a_confirm_that_nobody_awaits_ends_at_a_later_publish() {
     for span in spans {
         assert_eq!(attribute(&span, "error.type"), None);
     }
+}
+
+/// A channel with confirms, and a wire on which all that it publishes stays.
+async fn unheard() -> Option<(Traced, Proxy)> {
+    let url = common::rabbitmq()?;
+    let (wire, recorder) = (Proxy::to(&url).await, Recorder::new());
+    let instrumentation = recorder.instrumentation();
+    let traced = Traced::at(&wire.url(&url), recorder, instrumentation).await;
+    let options = ConfirmSelectOptions::default();
+    traced.channel.confirm_select(options).await.unwrap();
+    wire.mute();
+    Some((traced, wire))
 }

@@ -16,4 +16,3 @@ mod publish;
 mod receive;
 mod settle;
 mod support;
-mod wire;

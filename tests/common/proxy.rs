@@ -1,4 +1,4 @@
-//! A wire to a broker that can be cut.
+//! A wire to a broker, to be cut or held.
 
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ enum Wire {
     Whole,
     /// Nothing that the broker says comes through.
     Deaf,
+    /// Nothing that the client says does.
+    Mute,
     Cut,
 }
 
@@ -62,6 +64,11 @@ impl Proxy {
         self.wire.send_replace(Wire::Deaf);
     }
 
+    /// From now on what the client says stays on the wire.
+    pub(crate) fn mute(&self) {
+        self.wire.send_replace(Wire::Mute);
+    }
+
     /// Cuts every connection. New ones come through.
     pub(crate) fn cut(&self) {
         self.wire.send_replace(Wire::Cut);
@@ -84,14 +91,20 @@ async fn copy(
 ) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        let state = *wire.borrow_and_update();
+        let held = match *wire.borrow_and_update() {
+            Wire::Deaf => from_broker,
+            Wire::Mute => !from_broker,
+            Wire::Whole | Wire::Cut => false,
+        };
         let count = tokio::select! {
+            // What is said after a change is none of what came through before it.
+            biased;
             changed = wire.changed() => match changed {
                 // A cut that is over already is still a cut.
-                Ok(()) if *wire.borrow() == Wire::Deaf => continue,
+                Ok(()) if matches!(*wire.borrow(), Wire::Deaf | Wire::Mute) => continue,
                 _ => return,
             },
-            read = from.read(&mut buffer), if !(from_broker && state == Wire::Deaf) => read,
+            read = from.read(&mut buffer), if !held => read,
         };
         let Ok(count @ 1..) = count else { return };
         if to.write_all(&buffer[..count]).await.is_err() {
