@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use opentelemetry::baggage::BaggageExt as _;
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId};
+use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use tokio::process::Command;
 use tracehop::testing::sqs::{Action, SqsEndpoint};
 use tracehop_propagation::Composite;
 
+use super::common::spans::sender;
 use super::otlp::{Arrived, OtlpReceiver, attribute, hex};
 use super::support::{Edges, Visit, example};
 use super::{brokers, common};
@@ -75,7 +76,7 @@ async fn walk(service: Command, receiver: &OtlpReceiver, formats: &str) {
     let first: Value = urls.iter().map(|url| call(url, &second)).collect();
     let count = urls.len();
 
-    let caller = caller();
+    let caller = sender();
     let members = MEMBERS.map(|(key, value)| KeyValue::new(key, value));
     let cx = Context::new()
         .with_remote_span_context(caller.clone())
@@ -143,15 +144,4 @@ fn assert_kinds(visit: &Visit, calling: &Arrived, handled: &Arrived) {
         assert_eq!(kinds, expected, "{visit:?}");
         assert_eq!(handled.span.links, [], "{visit:?}");
     }
-}
-
-/// Whoever sends the request.
-fn caller() -> SpanContext {
-    SpanContext::new(
-        TraceId::from(fastrand::u128(1..)),
-        SpanId::from(fastrand::u64(1..)),
-        TraceFlags::SAMPLED,
-        true,
-        opentelemetry::trace::TraceState::NONE,
-    )
 }

@@ -4,9 +4,7 @@
 use std::time::Duration;
 
 use opentelemetry::baggage::BaggageExt as _;
-use opentelemetry::trace::{
-    SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState,
-};
+use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry::{Context, KeyValue};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -17,6 +15,7 @@ use tracehop::testing::conformance::{Fixture as _, QueueKind};
 use tracehop::worker::{Backoff, Failure, Incoming, Worker};
 
 use crate::common;
+use crate::common::spans::sender;
 use crate::fixture::Sqs;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -43,13 +42,7 @@ async fn on_elasticmq() {
 async fn what_fails_too_often_keeps_its_context(sqs: Sqs) {
     let dead = sqs.make_queue(QueueKind::Plain).await;
     let queue = sqs.make_queue_with_redrive(&dead, 2).await;
-    let sender = SpanContext::new(
-        TraceId::from(fastrand::u128(1..)),
-        SpanId::from(fastrand::u64(1..)),
-        TraceFlags::SAMPLED,
-        false,
-        TraceState::NONE,
-    );
+    let sender = sender();
     let cx = Context::new()
         .with_remote_span_context(sender.clone())
         .with_baggage([KeyValue::new("tenant", "acme")]);

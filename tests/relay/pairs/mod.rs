@@ -12,9 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use opentelemetry::baggage::BaggageExt as _;
-use opentelemetry::trace::{
-    SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState,
-};
+use opentelemetry::trace::{SpanContext, TraceContextExt as _};
 use opentelemetry::{Context, KeyValue};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -25,6 +23,7 @@ use tracehop::testing::conformance::{Fixture, QueueKind};
 use tracehop::worker::{Backoff, Incoming, Worker};
 
 use crate::bench::{Fault, LIMIT, Unsteady, complete_and_in_order};
+use crate::common::spans::sender;
 
 const LANES: [&str; 3] = ["a", "b", "c"];
 const EACH: usize = 20;
@@ -114,13 +113,7 @@ async fn all_of_it_arrives<A: Fixture, B: Fixture>(from: &A, to: &B) -> Vec<Stri
 
 /// Sends `a0, b0, c0, a1, …`, each in its lane, in one trace and with baggage.
 async fn fill<F: Fixture>(fixture: &F, queue: &str) -> SpanContext {
-    let sender = SpanContext::new(
-        TraceId::from(fastrand::u128(1..)),
-        SpanId::from(fastrand::u64(1..)),
-        TraceFlags::SAMPLED,
-        false,
-        TraceState::NONE,
-    );
+    let sender = sender();
     let cx = Context::new()
         .with_remote_span_context(sender.clone())
         .with_baggage([KeyValue::new("tenant", "Zoë & Söhne")]);
