@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tracehop::contract::{ErrorKind, Source};
+use tracehop::sqs::SqsSource;
 use tracehop::testing::sqs::{Action, Fault, SqsEndpoint};
 
 use crate::support::{
@@ -148,15 +149,7 @@ async fn a_lost_reply_loses_no_message() {
 
 #[tokio::test]
 async fn a_queue_that_is_deleted_under_it_ends_the_source() {
-    let sqs = SqsEndpoint::start().await;
-    let url = sqs.queue("orders").create();
-    let source = opened(builder(&sqs, &url), 5).await;
-    client(&sqs)
-        .delete_queue()
-        .queue_url(&url)
-        .send()
-        .await
-        .unwrap();
+    let (_sqs, _, source) = deleted_under_it().await;
     let received = tokio::time::timeout(LIMIT, source.receive(1)).await;
     let error = received.expect("it ends in time").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -168,15 +161,7 @@ async fn a_queue_that_is_deleted_under_it_ends_the_source() {
 
 #[tokio::test]
 async fn a_queue_that_comes_back_at_once_was_not_deleted() {
-    let sqs = SqsEndpoint::start().await;
-    let url = sqs.queue("orders").create();
-    let source = opened(builder(&sqs, &url), 5).await;
-    client(&sqs)
-        .delete_queue()
-        .queue_url(&url)
-        .send()
-        .await
-        .unwrap();
+    let (sqs, url, source) = deleted_under_it().await;
     until("it says so", || source.unready().is_some()).await;
     sqs.queue("orders").create();
     send(&client(&sqs), &url, None, 0..1).await;
@@ -212,4 +197,14 @@ async fn the_backlog_is_what_waits() {
     send(&client(&sqs), &url, None, 0..7).await;
     let source = builder(&sqs, &url).build().unwrap();
     assert_eq!(source.backlog().await.unwrap(), Some(7));
+}
+
+/// A source, and the queue `orders` that is no longer there.
+async fn deleted_under_it() -> (SqsEndpoint, String, SqsSource) {
+    let sqs = SqsEndpoint::start().await;
+    let url = sqs.queue("orders").create();
+    let source = opened(builder(&sqs, &url), 5).await;
+    let delete = client(&sqs).delete_queue().queue_url(&url);
+    delete.send().await.unwrap();
+    (sqs, url, source)
 }
