@@ -14,6 +14,7 @@ pub(crate) mod spans;
 
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use tokio::process::Command;
+use tracehop::contract::{Capacity, Message, Settlement, Source};
 
 /// The endpoint of a running LocalStack, from `TRACEHOP_LOCALSTACK_URL`.
 ///
@@ -63,6 +64,15 @@ pub(crate) fn sqs_config(url: &str) -> aws_sdk_sqs::config::Builder {
         .region(Region::from_static("us-east-1"))
         .credentials_provider(Credentials::for_tests())
         .endpoint_url(url)
+}
+
+/// The first message that a source delivers, which is not open yet; it is acknowledged.
+pub(crate) async fn first(source: impl Source) -> Message {
+    source.open(Capacity::slots(1)).await.unwrap();
+    let delivery = source.receive(1).await.unwrap().pop().unwrap();
+    let (delivery, receipt) = delivery.with_receipt(());
+    source.settle(receipt, Settlement::Ack).await.unwrap();
+    delivery.into_message()
 }
 
 /// A name that no other test uses: the servers keep what tests leave behind.

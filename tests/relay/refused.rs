@@ -3,13 +3,14 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::time::sleep;
-use tracehop::contract::{Capacity, Message, Settlement, Source as _, Value};
+use tracehop::contract::{Message, Value};
 use tracehop::relay::Relay;
 use tracehop::sqs::{SqsSink, SqsSource};
 use tracehop::testing::sqs::SqsEndpoint;
 use tracehop::worker::{DeadLetter, Worker};
 
 use crate::bench::{Bench, FROM};
+use crate::common;
 
 fn sink(sqs: &SqsEndpoint, url: &str, encode: bool) -> SqsSink {
     let sink = SqsSink::builder(sqs.client(), url).encode_binary(encode);
@@ -18,12 +19,7 @@ fn sink(sqs: &SqsEndpoint, url: &str, encode: bool) -> SqsSink {
 
 async fn received(sqs: &SqsEndpoint, url: &str) -> Message {
     let source = SqsSource::builder(sqs.client(), url).wait_time(Duration::from_secs(1));
-    let source = source.build().unwrap();
-    source.open(Capacity::slots(1)).await.unwrap();
-    let delivery = source.receive(1).await.unwrap().pop().unwrap();
-    let (delivery, receipt) = delivery.with_receipt(());
-    source.settle(receipt, Settlement::Ack).await.unwrap();
-    delivery.into_message()
+    common::first(source.build().unwrap()).await
 }
 
 #[tokio::test]

@@ -4,12 +4,13 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use opentelemetry::Context;
-use tracehop::contract::{Capacity, ErrorKind, Message, Settlement, Sink, Source, Value};
+use tracehop::contract::{ErrorKind, Message, Sink, Value};
 use tracehop::sqs::SqsSource;
 use tracehop::telemetry::FreshLineage;
 use tracehop::testing::Recorder;
 use tracehop::testing::sqs::SqsEndpoint;
 
+use crate::common;
 use crate::support::{builder, client};
 
 /// The message as a source on the queue delivers it.
@@ -21,12 +22,7 @@ async fn through(sqs: &SqsEndpoint, url: &str, message: Message, encode: bool) -
 
 async fn received(sqs: &SqsEndpoint, url: &str) -> Message {
     let source = SqsSource::builder(client(sqs), url).wait_time(Duration::from_secs(1));
-    let source = source.build().unwrap();
-    source.open(Capacity::slots(1)).await.unwrap();
-    let delivery = source.receive(1).await.unwrap().pop().unwrap();
-    let (delivery, receipt) = delivery.with_receipt(());
-    source.settle(receipt, Settlement::Ack).await.unwrap();
-    delivery.into_message()
+    common::first(source.build().unwrap()).await
 }
 
 #[tokio::test]
