@@ -23,7 +23,7 @@ async fn with_its_connection_every_lease_is_lost_and_everything_comes_again() {
     let mut in_hand = take(&source, 4).await;
     let last = in_hand.pop().unwrap();
     settle(&source, last, Settlement::Ack).await;
-    close_to_the_broker(&rabbit, 1).await;
+    broker_has_read(&rabbit, 1).await;
     wire.cut();
     for delivery in in_hand {
         let lost = timeout(LIMIT, delivery.lease.lost()).await;
@@ -47,8 +47,8 @@ async fn with_its_connection_every_lease_is_lost_and_everything_comes_again() {
     assert_eq!(rabbit.ready(&rabbit.queue).await, 0);
 }
 
-/// Waits until the broker has read that many acks.
-async fn close_to_the_broker(rabbit: &Rabbit, acked: u32) {
+/// Waits until the broker has read that many acks of 20.
+async fn broker_has_read(rabbit: &Rabbit, acked: u32) {
     let wait = async {
         loop {
             let listed = rabbitmqctl(&[

@@ -1,4 +1,5 @@
-//! Kafka sources and sinks, on librdkafka's mock cluster and on a real Kafka where there is one.
+//! Kafka sources, and workers on them: on librdkafka's mock cluster, and on a real Kafka where there
+//! is one.
 
 #![cfg(all(feature = "kafka", feature = "testing", feature = "worker"))]
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]

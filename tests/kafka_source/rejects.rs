@@ -32,9 +32,6 @@ fn rejecting(
 }
 
 /// With nowhere to put it, a rejected message stops its lane, and no other; nothing is lost.
-/// A key and a value, null or not.
-type Header<'a> = (&'a [u8], Option<&'a [u8]>);
-
 #[tokio::test]
 async fn a_rejected_message_with_no_dead_letter_topic_stops_its_lane() {
     let Some(brokers) = common::kafka() else {
@@ -96,6 +93,9 @@ async fn a_dead_letter_tells_topic_partition_offset_attempts_and_error() {
     let id = format!("{}/0/1", topic.name);
     assert_eq!(letter.id(), Some(id.as_str()));
 }
+
+/// A key and a value, null or not.
+type Header<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// None of these ends a consumer, or is lost.
 #[tokio::test]
