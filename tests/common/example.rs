@@ -22,3 +22,13 @@ pub(crate) fn example(name: &str) -> Command {
         .kill_on_drop(true);
     command
 }
+
+/// Names that queue, of the server at `url`, to an example.
+pub(crate) fn on_sqs(example: &mut Command, url: &str, queue: &str) {
+    example
+        .env("AWS_ENDPOINT_URL", url)
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("QUEUE_URL", queue);
+}

@@ -1,6 +1,7 @@
-//! The brokers that integration tests run on, and what a test does where there is none.
+//! What integration tests share: the brokers that they run on, what a test does where there is none,
+//! and what they look at them with.
 
-#![allow(dead_code, reason = "each test target uses the brokers that it needs")]
+#![allow(dead_code, reason = "each test target uses what it needs")]
 
 #[cfg(all(feature = "testing", feature = "worker"))]
 pub(crate) mod bad_input;

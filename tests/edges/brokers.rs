@@ -9,17 +9,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use tokio::process::Command;
 
-use super::common;
-
-/// Names that queue to the example.
-pub(crate) fn on_sqs(service: &mut Command, url: &str, queue: &str) {
-    service
-        .env("AWS_ENDPOINT_URL", url)
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
-        .env("QUEUE_URL", queue);
-}
+use super::common::{self, example::on_sqs};
 
 /// Makes a queue on each broker that there is, and names them to the example; false if there is no
 /// broker.

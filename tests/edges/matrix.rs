@@ -9,6 +9,7 @@ use tokio::process::Command;
 use tracehop::testing::sqs::{Action, SqsEndpoint};
 use tracehop_propagation::Composite;
 
+use super::common::example::on_sqs;
 use super::common::spans::sender;
 use super::otlp::{Arrived, OtlpReceiver, attribute, hex};
 use super::support::{Edges, Visit, example};
@@ -40,7 +41,7 @@ async fn each_way_in_leads_on_to_each_way_out_in_each_format() {
         let queue = sqs.queue(common::unique("edges")).create();
         let spans = OtlpReceiver::start().await;
         let mut service = example(formats, &spans);
-        brokers::on_sqs(&mut service, &sqs.url(), &queue);
+        on_sqs(&mut service, &sqs.url(), &queue);
         sqs.forget_requests();
         walk(service, &spans, formats).await;
 

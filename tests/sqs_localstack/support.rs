@@ -52,11 +52,6 @@ pub(crate) async fn depth(client: &Client, queue: &str) -> (u64, u64) {
 /// The example of that name, on the queue of the server at `url`.
 pub(crate) fn example(name: &str, url: &str, queue: &str) -> Command {
     let mut command = common::example::example(name);
-    command
-        .env("AWS_ENDPOINT_URL", url)
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
-        .env("QUEUE_URL", queue);
+    common::example::on_sqs(&mut command, url, queue);
     command
 }
