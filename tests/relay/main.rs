@@ -22,6 +22,7 @@ mod pairs;
 mod receipts;
 mod refused;
 mod spans;
+#[expect(dead_code, reason = "one of its queues is for the tests of the worker")]
 #[path = "../sqs_worker/fixture.rs"]
 mod sqs_fixture;
 #[cfg(feature = "kafka")]

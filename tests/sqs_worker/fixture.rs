@@ -66,7 +66,6 @@ impl Sqs {
     }
 
     /// A plain queue that moves a message to `dead` instead of giving it out more than `most` times.
-    #[allow(dead_code, reason = "each test target makes the queues that it needs")]
     pub(crate) async fn make_queue_with_redrive(&self, dead: &str, most: u32) -> String {
         let name = QueueAttributeName::QueueArn;
         let asked = self.client.get_queue_attributes().queue_url(self.url(dead));
