@@ -5,7 +5,6 @@ use std::future::Future;
 use lapin::message::Delivery;
 use lapin::options::{
     BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
-    QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -18,7 +17,7 @@ use tracehop::telemetry::{Instrumentation, InstrumentationBuilder};
 use tracehop::testing::Recorder;
 
 pub(crate) use crate::common::spans::{attribute, attributes, links, same, traceparent};
-use crate::common::{self, rabbitmqctl};
+use crate::common::{self, queues, rabbitmqctl};
 
 /// A traced channel with publisher confirms, a queue of its own, and a channel beside it that is
 /// not traced.
@@ -84,15 +83,8 @@ impl Traced {
     }
 
     pub(crate) async fn declare(&self, queue: &str, arguments: &[(&str, AMQPValue)]) {
-        let declare = self.raw.queue_declare(
-            queue.into(),
-            QueueDeclareOptions {
-                durable: true,
-                ..QueueDeclareOptions::default()
-            },
-            table(arguments.iter().cloned()),
-        );
-        declare.await.unwrap();
+        let declared = queues::declare(&self.raw, queue, table(arguments.iter().cloned()));
+        declared.await.unwrap();
     }
 
     /// Runs `future` in a span `caller`, which has ended when it is done.

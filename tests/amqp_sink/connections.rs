@@ -1,12 +1,11 @@
-use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use tokio::time::timeout;
 use tracehop::amqp::AmqpSink;
 use tracehop::contract::{ErrorKind, Message, Operation, Sink};
 
-use crate::common;
 use crate::common::instance::Instance;
 use crate::common::proxy::Proxy;
+use crate::common::{self, queues};
 use crate::support::{LIMIT, Rabbit, enqueue};
 
 /// The broker has the message, and the word of that is lost: the caller must not think that it was
@@ -51,15 +50,8 @@ async fn the_sink_survives_that_the_broker_is_killed_and_started_again() {
     let sink = AmqpSink::builder(broker.url(), "")
         .routing_key(queue.as_str())
         .topology(move |channel| {
-            let queue = declared.as_str().into();
-            let options = QueueDeclareOptions {
-                durable: true,
-                ..QueueDeclareOptions::default()
-            };
-            async move {
-                let declared = channel.queue_declare(queue, options, FieldTable::default());
-                declared.await.map(drop)
-            }
+            let queue = declared.clone();
+            async move { queues::declare(&channel, &queue, FieldTable::default()).await }
         })
         .build()
         .unwrap();

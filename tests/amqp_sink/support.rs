@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use lapin::message::Delivery;
-use lapin::options::{BasicGetOptions, QueueDeclareOptions};
+use lapin::options::BasicGetOptions;
 use lapin::types::FieldTable;
-use lapin::{Channel, Connection, ConnectionProperties};
+use lapin::{Channel, Connection};
 use opentelemetry::Context;
 use tracehop::amqp::{AmqpSink, AmqpSinkBuilder};
 use tracehop::contract::{Confirm, Message, Sink};
 
-use crate::common;
+use crate::common::{self, queues};
 
 /// Longer than anything takes that is not wrong.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -31,27 +31,15 @@ impl Rabbit {
     }
 
     pub(crate) async fn at(url: String, queue: &str) -> Self {
-        let connection = Connection::connect(&url, ConnectionProperties::default());
-        let connection = connection.await.unwrap();
-        let channel = connection.create_channel().await.unwrap();
-        let rabbit = Self {
+        let (channel, connection) = queues::channel(&url).await;
+        let declared = queues::declare(&channel, queue, FieldTable::default());
+        declared.await.unwrap();
+        Self {
             url,
             channel,
             queue: queue.to_owned(),
             _connection: connection,
-        };
-        rabbit.declare(FieldTable::default()).await;
-        rabbit
-    }
-
-    async fn declare(&self, arguments: FieldTable) {
-        let options = QueueDeclareOptions {
-            durable: true,
-            ..QueueDeclareOptions::default()
-        };
-        let queue = self.queue.as_str().into();
-        let declared = self.channel.queue_declare(queue, options, arguments);
-        declared.await.unwrap();
+        }
     }
 
     /// A sink on the queue.

@@ -1,18 +1,17 @@
 //! What the tests share.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lapin::options::{
     BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
+use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use tokio::time::timeout;
 use tracehop::amqp::{AmqpReceipt, AmqpSource, AmqpSourceBuilder};
 use tracehop::contract::{Capacity, Delivery, Settled, Settlement, Source};
 
-use crate::common;
+use crate::common::{self, queues};
 
 /// Longer than anything takes that is not wrong.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -44,9 +43,7 @@ impl Rabbit {
     }
 
     pub(crate) async fn at(url: String, kind: &str, arguments: &[(&str, &str)]) -> Self {
-        let connection = Connection::connect(&url, ConnectionProperties::default());
-        let connection = connection.await.unwrap();
-        let channel = connection.create_channel().await.unwrap();
+        let (channel, connection) = queues::channel(&url).await;
         let confirms = ConfirmSelectOptions::default();
         channel.confirm_select(confirms).await.unwrap();
         let queue = common::unique("source");
@@ -143,23 +140,15 @@ pub(crate) async fn declare(
     kind: &str,
     arguments: &[(&str, &str)],
 ) -> lapin::Result<()> {
-    let kind = [("x-queue-type", kind)];
-    let arguments = arguments.iter().chain(&kind);
-    let arguments: BTreeMap<_, _> = arguments
-        .map(|(name, value)| {
-            let value = match value.parse() {
-                Ok(number) => AMQPValue::LongLongInt(number),
-                Err(_) => AMQPValue::LongString((*value).into()),
-            };
-            ((*name).into(), value)
-        })
-        .collect();
-    let options = QueueDeclareOptions {
-        durable: true,
-        ..QueueDeclareOptions::default()
-    };
-    let declared = channel.queue_declare(queue.into(), options, arguments.into());
-    declared.await.map(drop)
+    let mut table = queues::of_type(kind);
+    for (name, value) in arguments {
+        let value = match value.parse() {
+            Ok(number) => AMQPValue::LongLongInt(number),
+            Err(_) => AMQPValue::LongString((*value).into()),
+        };
+        table.insert((*name).into(), value);
+    }
+    queues::declare(channel, queue, table).await
 }
 
 pub(crate) async fn opened(builder: AmqpSourceBuilder, slots: usize) -> AmqpSource {

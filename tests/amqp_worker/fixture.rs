@@ -2,15 +2,13 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use lapin::options::QueueDeclareOptions;
-use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Connection, ConnectionProperties};
+use lapin::{Channel, Connection};
 use tracehop::amqp::{AmqpSink, AmqpSource};
 use tracehop::testing::Recorder;
 use tracehop::testing::conformance::{Features, Fixture, QueueKind};
 
-use crate::common;
 use crate::common::proxy::Proxy;
+use crate::common::{self, queues};
 
 /// A RabbitMQ with queues of one type.
 pub(crate) struct Rabbit {
@@ -28,12 +26,11 @@ impl Rabbit {
     /// None where there is no broker.
     pub(crate) async fn with(kind: &'static str) -> Option<Self> {
         let url = common::rabbitmq()?;
-        let connection = Connection::connect(&url, ConnectionProperties::default());
-        let connection = connection.await.unwrap();
+        let (channel, connection) = queues::channel(&url).await;
         Some(Self {
             url,
             kind,
-            channel: connection.create_channel().await.unwrap(),
+            channel,
             recorder: Recorder::new(),
             wires: Mutex::default(),
             _connection: connection,
@@ -47,15 +44,7 @@ impl Fixture for Rabbit {
 
     async fn make_queue(&self, _kind: QueueKind) -> String {
         let name = common::unique("worker");
-        let options = QueueDeclareOptions {
-            durable: true,
-            ..QueueDeclareOptions::default()
-        };
-        let mut arguments = FieldTable::default();
-        let kind = AMQPValue::LongString(self.kind.into());
-        arguments.insert("x-queue-type".into(), kind);
-        let queue = name.as_str().into();
-        let declared = self.channel.queue_declare(queue, options, arguments);
+        let declared = queues::declare(&self.channel, &name, queues::of_type(self.kind));
         declared.await.unwrap();
         let wire = Proxy::to(&self.url).await;
         self.wires.lock().unwrap().insert(name.clone(), wire);

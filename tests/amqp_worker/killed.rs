@@ -1,10 +1,9 @@
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Connection, ConnectionProperties};
+use lapin::BasicProperties;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 
-use crate::common;
 use crate::common::example::example;
 use crate::common::killed::{MESSAGES, nothing_is_lost};
+use crate::common::{self, queues};
 
 /// What SIGKILL leaves in hand comes again with the end of its connection, to the next worker.
 #[tokio::test]
@@ -12,22 +11,11 @@ async fn a_killed_worker_loses_nothing() {
     let Some(url) = common::rabbitmq() else {
         return;
     };
-    let connection = Connection::connect(&url, ConnectionProperties::default());
-    let connection = connection.await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
+    let (channel, _connection) = queues::channel(&url).await;
     let confirms = ConfirmSelectOptions::default();
     channel.confirm_select(confirms).await.unwrap();
     let queue = common::unique("killed");
-    let mut arguments = FieldTable::default();
-    arguments.insert(
-        "x-queue-type".into(),
-        AMQPValue::LongString("quorum".into()),
-    );
-    let options = QueueDeclareOptions {
-        durable: true,
-        ..QueueDeclareOptions::default()
-    };
-    let declared = channel.queue_declare(queue.as_str().into(), options, arguments);
+    let declared = queues::declare(&channel, &queue, queues::of_type("quorum"));
     declared.await.unwrap();
     for number in 0..MESSAGES {
         let body = number.to_string();

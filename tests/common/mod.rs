@@ -11,6 +11,8 @@ pub(crate) mod killed;
 pub(crate) mod logs;
 pub(crate) mod panics;
 pub(crate) mod proxy;
+#[cfg(feature = "amqp")]
+pub(crate) mod queues;
 pub(crate) mod spans;
 
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};

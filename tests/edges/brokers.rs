@@ -1,15 +1,14 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
-use lapin::{Connection, ConnectionProperties};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use tokio::process::Command;
 
-use super::common::{self, example::on_sqs};
+use super::common::example::on_sqs;
+use super::common::{self, queues};
 
 /// Makes a queue on each broker that there is, and names them to the example; false if there is no
 /// broker.
@@ -37,13 +36,8 @@ pub(crate) async fn name_queues(service: &mut Command) -> bool {
             .env("GROUP", &name);
     }
     if let Some(url) = &rabbitmq {
-        let connection = Connection::connect(url, ConnectionProperties::default());
-        let channel = connection.await.unwrap().create_channel().await.unwrap();
-        let options = QueueDeclareOptions {
-            durable: true,
-            ..QueueDeclareOptions::default()
-        };
-        let declared = channel.queue_declare(name.as_str().into(), options, FieldTable::default());
+        let (channel, _connection) = queues::channel(url).await;
+        let declared = queues::declare(&channel, &name, FieldTable::default());
         declared.await.unwrap();
         service.env("AMQP_URL", url).env("QUEUE", &name);
     }
