@@ -123,12 +123,9 @@ pub(crate) struct Outgoing {
 
 impl Outgoing {
     pub(crate) fn new(cx: &Context, policy: &BaggagePolicy, dropped: &mut BaggageDropped) -> Self {
-        let header = if cx.baggage().is_empty() {
-            String::new()
-        } else {
-            writer::write(cx, policy, dropped)
-        };
-        Self { header }
+        Self {
+            header: writer::write(cx, policy, dropped),
+        }
     }
 
     /// The keys and values, in the order of the header.

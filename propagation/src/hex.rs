@@ -14,6 +14,17 @@ const VALUES: [u8; 256] = {
 };
 const NONE: u8 = 0xf0;
 
+/// The two digits of each byte.
+const PAIRS: [[u8; 2]; 256] = {
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 0x0f]];
+        byte += 1;
+    }
+    pairs
+};
+
 /// Reads exactly `N` bytes from `2 * N` lower-case digits; anything else is `None`.
 pub(crate) fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let (pairs, rest) = text.as_chunks::<2>();
@@ -47,10 +58,7 @@ pub(crate) fn decode_padded<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
 /// Writes two lower-case digits a byte; `text` is twice as long as `bytes`.
 pub(crate) fn encode(text: &mut [u8], bytes: &[u8]) {
     for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
-        *pair = [
-            DIGITS[usize::from(byte >> 4)],
-            DIGITS[usize::from(byte & 0x0f)],
-        ];
+        *pair = PAIRS[usize::from(*byte)];
     }
 }
 

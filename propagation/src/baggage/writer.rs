@@ -1,5 +1,5 @@
 use opentelemetry::{
-    Context, StringValue,
+    Context, Key, StringValue,
     baggage::{Baggage, BaggageExt, BaggageMetadata},
     trace::{TraceContextExt, TraceId},
 };
@@ -32,6 +32,9 @@ const PROPERTY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b',').add(b'\\');
 /// header still says, in its words and its order, then the others by key.
 pub(super) fn write(cx: &Context, policy: &BaggagePolicy, dropped: &mut BaggageDropped) -> String {
     let baggage = cx.baggage();
+    if baggage.is_empty() {
+        return String::new();
+    }
     let received = ReceivedBaggage::of(cx);
     let mut header = Header {
         text: String::with_capacity(received.map_or(64, |text| text.len().min(super::MAX_BYTES))),
@@ -57,17 +60,20 @@ pub(super) fn write(cx: &Context, policy: &BaggagePolicy, dropped: &mut BaggageD
             written.push(member.key);
         }
     }
-    let mut rest: Vec<_> = baggage
+    let rest = baggage
         .iter()
-        .filter(|(key, _)| !written.contains(&key.as_str()))
-        .collect();
-    rest.sort_unstable_by_key(|(key, _)| key.as_str());
-    for (key, (value, metadata)) in rest {
-        // Keys are tokens: the API takes no others.
-        let key = key.as_str();
-        header.push(key, value.as_str(), |text| {
-            encode(text, key, value, metadata);
-        });
+        .filter(|(key, _)| !written.contains(&key.as_str()));
+    if baggage.len() - written.len() > 1 {
+        let mut rest: Vec<_> = rest.collect();
+        rest.sort_unstable_by_key(|(key, _)| key.as_str());
+        for member in rest {
+            header.push_new(member);
+        }
+    } else {
+        // Most often there is one, which takes no list to be put in order.
+        for member in rest {
+            header.push_new(member);
+        }
     }
     header.text
 }
@@ -81,6 +87,15 @@ struct Header<'a> {
 }
 
 impl Header<'_> {
+    /// Appends a member that was not received, or not as it is now.
+    fn push_new(&mut self, (key, (value, metadata)): (&Key, &(StringValue, BaggageMetadata))) {
+        // Keys are tokens: the API takes no others.
+        let key = key.as_str();
+        self.push(key, value.as_str(), |text| {
+            encode(text, key, value, metadata);
+        });
+    }
+
     /// Appends one member, unless the policy, the limits or Sentry's rule keep it back.
     fn push(&mut self, key: &str, value: &str, write: impl FnOnce(&mut String)) {
         if key.starts_with(SENTRY) && !names_trace(self.cx) {
