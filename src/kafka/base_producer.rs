@@ -80,7 +80,8 @@ where
     let answer = match send(traced) {
         Err((error, mut record)) => match &mut record.delivery_opaque.sending {
             Some(sending) if sending.is_in_the_way(&error) => {
-                sending.withdraw(&mut record.headers);
+                let cluster = context.cluster();
+                cluster.withdraw(sending, record.topic, &mut record.headers);
                 send(record)
             }
             _ => Err((error, record)),

@@ -2,7 +2,7 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
-use std::task::{Context as Task, Poll, ready};
+use std::task::{Context as Task, Poll};
 
 use opentelemetry::Context;
 use rdkafka::ClientConfig;
@@ -95,7 +95,10 @@ where
         };
         let answer = match answer {
             Err((error, message)) if sending.is_in_the_way(&error) => {
-                let message = with_headers(message, |headers| sending.withdraw(headers));
+                let topic = message.topic().to_owned();
+                let message = with_headers(message, |headers| {
+                    self.cluster.withdraw(&mut sending, &topic, headers);
+                });
                 self.inner.send(again(&message), queue_timeout).await
             }
             answer => answer,
@@ -125,7 +128,8 @@ where
         };
         let answer = match self.inner.send_result(record) {
             Err((error, mut record)) if sending.is_in_the_way(&error) => {
-                sending.withdraw(&mut record.headers);
+                self.cluster
+                    .withdraw(&mut sending, record.topic, &mut record.headers);
                 self.inner.send_result(record)
             }
             answer => answer,
@@ -213,12 +217,20 @@ impl Future for TracedDelivery {
     type Output = <DeliveryFuture as Future>::Output;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {
-        let answer = ready!(Pin::new(&mut self.delivery).poll(task));
-        // Cancelled with its producer, it ends so when it is dropped.
-        Poll::Ready(match (answer, self.sending.take()) {
-            (Ok(answer), Some(sending)) => Ok(finish(sending, answer)),
-            (answer, _) => answer,
-        })
+        let answer = Pin::new(&mut self.delivery).poll(task);
+        if answer.is_pending() {
+            return answer;
+        }
+        match (&answer, self.sending.take()) {
+            // As it is where it lies: it is large.
+            (Poll::Ready(Ok(Ok(delivery))), Some(sending)) => {
+                sending.delivered(delivery.partition, delivery.offset);
+                answer
+            }
+            // Cancelled with its producer, it ends so when it is dropped.
+            (_, Some(sending)) => answer.map_ok(|answer| finish(sending, answer)),
+            (_, None) => answer,
+        }
     }
 }
 

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use opentelemetry::Context;
 use opentelemetry::propagation::Injector as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -11,10 +9,7 @@ use tracehop_propagation::BaggageDropped;
 
 use super::KafkaCluster;
 use super::failure::operation_error;
-use crate::contract::Destination;
-use crate::telemetry::{
-    Instrumentation, Marked, MessageFacts, Outcome, SendSpan, SendStart, fresh_lineage,
-};
+use crate::telemetry::{Marked, MessageFacts, Outcome, SendSpan, SendStart, fresh_lineage};
 
 /// A record that is about to be sent.
 pub(super) struct Record<'r> {
@@ -74,28 +69,33 @@ impl KafkaCluster {
         } = record;
         let destination = self.topic(topic);
         let carrier = HeaderExtractor::new(headers.as_ref().map(OwnedHeaders::as_borrowed));
-        let marked = match headers {
-            Some(_) => telemetry.marked(&destination, &carrier, current),
-            None => Marked::none(),
+        let (marked, lineage) = match headers {
+            Some(_) => (
+                telemetry.marked(&destination, &carrier, current),
+                fresh_lineage(&carrier, current).collect(),
+            ),
+            None => (Marked::none(), Vec::new()),
         };
         let users = marked.users_link();
-        let span = telemetry.send(&SendStart {
-            destination: &destination,
-            parent: current,
-            batch_count: None,
-            creation: users.is_none(),
-            messages: users.as_slice(),
-            facts: MessageFacts {
-                partition: known(partition),
-                key,
-                tombstone: payload.is_none(),
-                body_size: Some(payload.map_or(0, <[u8]>::len)),
-                headers: Some(&carrier),
-                ..MessageFacts::NONE
-            },
+        let span = telemetry.records().then(|| {
+            telemetry.send(&SendStart {
+                destination: &destination,
+                parent: current,
+                batch_count: None,
+                creation: users.is_none(),
+                messages: users.as_slice(),
+                facts: MessageFacts {
+                    partition: known(partition),
+                    key,
+                    tombstone: payload.is_none(),
+                    body_size: Some(payload.map_or(0, <[u8]>::len)),
+                    headers: Some(&carrier),
+                    ..MessageFacts::NONE
+                },
+            })
         });
-        let lineage: Vec<_> = fresh_lineage(&carrier, current).collect();
-        let carried = marked.carried(current, span.context());
+        let context = span.as_ref().map_or(current, SendSpan::context);
+        let carried = marked.carried(current, context);
         let propagator = telemetry.propagator_for(&destination);
         let mut injector = HeaderInjector::new(&*propagator, headers);
         for (name, value) in lineage {
@@ -110,19 +110,39 @@ impl KafkaCluster {
         let dropped = dropped.map(|field| (field.as_str(), "invalid"));
         telemetry.injected(&destination, &carried, dropped, baggage);
         Some(Sending {
-            telemetry: telemetry.clone(),
-            destination,
-            span: span.pending(),
+            span: span.and_then(SendSpan::pending),
             injected: Some(injected),
         })
+    }
+
+    /// Takes off what was written to a record for `topic`, and counts it as dropped.
+    pub(super) fn withdraw(
+        &self,
+        sending: &mut Sending,
+        topic: &str,
+        headers: &mut Option<OwnedHeaders>,
+    ) {
+        let Some(injected) = sending.injected.take() else {
+            return;
+        };
+        let raw = headers
+            .as_ref()
+            .map(|headers| RawHeaders::new(headers.as_borrowed()));
+        let written = raw.into_iter().flatten().rev().take(injected.fields);
+        let written: Vec<_> = written
+            .map(|field| String::from_utf8_lossy(field.key).into_owned())
+            .collect();
+        let dropped = written.iter().map(|field| (field.as_str(), "bytes"));
+        let (nothing, none) = (Context::new(), BaggageDropped::default());
+        self.telemetry()
+            .injected(&self.topic(topic), &nothing, dropped, none);
+        injected.undo(headers);
     }
 }
 
 /// A send under way. Dropping it ends its span as `cancelled`.
 #[derive(Debug)]
 pub(super) struct Sending {
-    telemetry: Instrumentation,
-    destination: Arc<Destination>,
     span: Option<Box<SendSpan>>,
     /// `None` once it is taken off again.
     injected: Option<Injected>,
@@ -136,25 +156,6 @@ impl Sending {
             .as_ref()
             .is_some_and(|injected| injected.fields > 0);
         wrote && error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
-    }
-
-    /// Takes off what was written, and counts it as dropped.
-    pub(super) fn withdraw(&mut self, headers: &mut Option<OwnedHeaders>) {
-        let Some(injected) = self.injected.take() else {
-            return;
-        };
-        let raw = headers
-            .as_ref()
-            .map(|headers| RawHeaders::new(headers.as_borrowed()));
-        let written = raw.into_iter().flatten().rev().take(injected.fields);
-        let written: Vec<_> = written
-            .map(|field| String::from_utf8_lossy(field.key).into_owned())
-            .collect();
-        let dropped = written.iter().map(|field| (field.as_str(), "bytes"));
-        let (nothing, none) = (Context::new(), BaggageDropped::default());
-        self.telemetry
-            .injected(&self.destination, &nothing, dropped, none);
-        injected.undo(headers);
     }
 
     /// The broker has the record.

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use opentelemetry::Context;
@@ -39,10 +40,10 @@ impl Marked {
 
     /// What goes onto the message: the user's span context where there is one, with what is
     /// `current` beside it, else `span`, the context of the message's own span.
-    pub fn carried(&self, current: &Context, span: &Context) -> Context {
+    pub fn carried<'a>(&self, current: &Context, span: &'a Context) -> Cow<'a, Context> {
         match &self.outgoing {
-            Outgoing::Users(users) => current.with_remote_span_context(users.clone()),
-            Outgoing::Unmarked | Outgoing::Stale => span.clone(),
+            Outgoing::Users(users) => Cow::Owned(current.with_remote_span_context(users.clone())),
+            Outgoing::Unmarked | Outgoing::Stale => Cow::Borrowed(span),
         }
     }
 }

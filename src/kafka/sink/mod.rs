@@ -126,7 +126,8 @@ impl Sink for KafkaSink {
             let sending = &mut record.delivery_opaque.sending;
             match sending.as_mut() {
                 Some(sending) if sending.is_in_the_way(&error) => {
-                    sending.withdraw(&mut record.headers);
+                    self.cluster
+                        .withdraw(sending, record.topic, &mut record.headers);
                 }
                 _ => {
                     if let Some(sending) = sending.take() {
