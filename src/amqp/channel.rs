@@ -2,6 +2,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use futures_util::future::{self, FutureExt as _};
 use lapin::message::BasicReturnMessage;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions,
@@ -17,12 +18,11 @@ use super::confirm::{TracedConfirm, Unawaited};
 use super::consumer::TracedConsumer;
 use super::delivery::TracedGetMessage;
 use super::destination::Destinations;
-use super::error::operation_error;
 use super::receiver::Receivers;
 use super::send::Sender;
 use super::settle::Settlement;
 use crate::contract::Server;
-use crate::telemetry::{ClientOperation, Instrumentation, Outcome, SendSpan};
+use crate::telemetry::{ClientOperation, Instrumentation, SendSpan};
 
 /// A [`lapin::Channel`] that traces what goes through it, and carries context on its messages. Its
 /// methods have the signatures of lapin's; all others are reached through [`Deref`].
@@ -122,36 +122,26 @@ impl TracedChannel {
     ///
     /// # Errors
     /// lapin's own.
-    pub async fn basic_publish(
+    pub fn basic_publish(
         &self,
         exchange: ShortString,
         routing_key: ShortString,
         options: BasicPublishOptions,
         payload: &[u8],
         mut properties: BasicProperties,
-    ) -> lapin::Result<TracedConfirm> {
-        self.unawaited.sweep();
-        let confirms = self.channel.status().confirm();
-        let span = self.publishing(&exchange, &routing_key, payload, &mut properties);
-        let channel = &self.channel;
-        let published = channel.basic_publish(exchange, routing_key, options, payload, properties);
-        let confirm = match published.await {
-            Ok(confirm) => confirm,
-            Err(error) => {
-                if let Some(span) = span {
-                    span.end(&Outcome::failure(operation_error(&error)));
-                }
-                return Err(error);
-            }
-        };
-        let span = span.and_then(|span| {
-            if confirms {
-                return Some(span);
-            }
-            span.end(&Outcome::success());
-            None
+    ) -> impl Future<Output = lapin::Result<TracedConfirm>> + Send {
+        let published = future::lazy(move |_| {
+            self.unawaited.sweep();
+            let span = self.publishing(&exchange, &routing_key, payload, &mut properties);
+            let confirms = self.channel.status().confirm();
+            let channel = &self.channel;
+            channel
+                .basic_publish(exchange, routing_key, options, payload, properties)
+                .map(move |answer| TracedConfirm::of(answer, span, confirms, &self.unawaited))
         });
-        Ok(TracedConfirm::new(confirm, span, &self.unawaited))
+        // The arguments then lie where the future comes to lie that they are given to: messages are
+        // published by the thousand, and each has a future that is moved about.
+        published.flatten()
     }
 
     /// Waits for the confirms of all messages whose [`TracedConfirm`] was dropped, as

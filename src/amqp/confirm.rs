@@ -29,17 +29,28 @@ pub struct TracedConfirm {
 }
 
 impl TracedConfirm {
-    pub(super) fn new(
-        confirm: PublisherConfirm,
+    /// What a publish answers. Its span ends here where it failed, and on a channel without
+    /// `confirms`.
+    pub(super) fn of(
+        answer: lapin::Result<PublisherConfirm>,
         span: Option<Box<SendSpan>>,
+        confirms: bool,
         unawaited: &Arc<Unawaited>,
-    ) -> Self {
-        Self {
-            confirm: Some(confirm),
-            span,
+    ) -> lapin::Result<Self> {
+        let waiting = match (&answer, span) {
+            (Ok(_), Some(span)) if confirms => Some(span),
+            (answer, Some(span)) => {
+                span.end(&Outcome::of(answer.as_ref().map_err(operation_error)));
+                None
+            }
+            (_, None) => None,
+        };
+        Ok(Self {
+            confirm: Some(answer?),
+            span: waiting,
             awaited: false,
             unawaited: Arc::clone(unawaited),
-        }
+        })
     }
 }
 
@@ -52,12 +63,14 @@ impl Future for TracedConfirm {
         let Some(confirm) = &mut this.confirm else {
             return Poll::Ready(Err(ErrorKind::FutureCompleted.into()));
         };
-        let answer = std::task::ready!(Pin::new(confirm).poll(cx));
-        this.confirm = None;
-        if let Some(span) = this.span.take() {
-            end(*span, &answer);
+        let answer = Pin::new(confirm).poll(cx);
+        if let Poll::Ready(answer) = &answer {
+            this.confirm = None;
+            if let Some(span) = this.span.take() {
+                end(*span, answer);
+            }
         }
-        Poll::Ready(answer)
+        answer
     }
 }
 
