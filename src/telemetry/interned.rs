@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use opentelemetry::StringValue;
+use opentelemetry::{KeyValue, StringValue};
 
 /// Beyond this many, texts are shared and not kept.
 const MOST: usize = 4096;
@@ -51,18 +51,37 @@ impl Kept {
     }
 }
 
-impl From<Interned> for StringValue {
-    fn from(text: Interned) -> Self {
+impl From<&Interned> for StringValue {
+    fn from(text: &Interned) -> Self {
         match text {
-            Interned::Kept(text) => text.into(),
-            Interned::Shared(text) => text.into(),
+            Interned::Kept(text) => Self::from(*text),
+            Interned::Shared(text) => Self::from(Arc::clone(text)),
         }
     }
 }
 
-impl From<Interned> for opentelemetry::Value {
-    fn from(text: Interned) -> Self {
-        Self::String(text.into())
+/// An attribute that spans repeat. It is made anew for each, at a fraction of what a copy of a
+/// [`KeyValue`] costs, which might be of any kind.
+#[derive(Clone, Debug)]
+pub(super) enum Repeated {
+    Text(&'static str, Interned),
+    Number(&'static str, i64),
+    Flag(&'static str, bool),
+}
+
+impl Repeated {
+    pub(super) fn text(key: &'static str, value: &str) -> Self {
+        Self::Text(key, Interned::new(value))
+    }
+}
+
+impl From<&Repeated> for KeyValue {
+    fn from(attribute: &Repeated) -> Self {
+        match attribute {
+            Repeated::Text(key, value) => Self::new(*key, StringValue::from(value)),
+            Repeated::Number(key, value) => Self::new(*key, *value),
+            Repeated::Flag(key, value) => Self::new(*key, *value),
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use opentelemetry::KeyValue;
 
 use super::guarded;
-use super::interned::Interned;
+use super::interned::{Interned, Repeated};
 use super::names::{self, Op};
 use super::options::Options;
 use super::propagator::Propagator;
@@ -29,9 +29,9 @@ pub(super) struct Prepared {
 pub(super) struct Operation {
     pub(super) span_name: Interned,
     /// What samplers see.
-    pub(super) start: Vec<KeyValue>,
+    pub(super) start: Vec<Repeated>,
     /// What is added to a span that is recorded.
-    pub(super) recorded: Vec<KeyValue>,
+    pub(super) recorded: Vec<Repeated>,
     pub(super) metric: Vec<KeyValue>,
 }
 
@@ -63,15 +63,15 @@ impl Prepared {
 
     fn prepare(&self, op: Op) -> Operation {
         let name = op.name(self.system());
-        let mut operation = vec![KeyValue::new(names::OPERATION_NAME, name)];
+        let mut operation = vec![Repeated::text(names::OPERATION_NAME, name)];
         if let Some(operation_type) = op.operation_type() {
-            operation.push(KeyValue::new(names::OPERATION_TYPE, operation_type));
+            operation.push(Repeated::text(names::OPERATION_TYPE, operation_type));
         }
         let group = op
             .consumes()
             .then_some(self.destination.consumer_group.as_deref())
             .flatten()
-            .map(|group| text(names::CONSUMER_GROUP, group));
+            .map(|group| Repeated::text(names::CONSUMER_GROUP, group));
         Operation {
             span_name: match self.span_name_destination() {
                 Some(destination) => Interned::new(&format!("{name} {destination}")),
@@ -84,8 +84,9 @@ impl Prepared {
                 .chain(self.recorded_attributes())
                 .collect(),
             metric: operation
-                .into_iter()
-                .chain(group)
+                .iter()
+                .chain(&group)
+                .map(KeyValue::from)
                 .chain(self.metric.iter().cloned())
                 .collect(),
         }
@@ -111,34 +112,38 @@ impl Prepared {
         })
     }
 
-    fn start_attributes(&self) -> Vec<KeyValue> {
+    fn start_attributes(&self) -> Vec<Repeated> {
         let destination = &self.destination;
-        let mut attributes = vec![KeyValue::new(names::SYSTEM, destination.system.as_str())];
+        let mut attributes = vec![Repeated::text(names::SYSTEM, destination.system.as_str())];
         if !destination.name.is_empty() {
-            attributes.push(text(names::DESTINATION_NAME, &destination.name));
+            attributes.push(Repeated::text(names::DESTINATION_NAME, &destination.name));
         }
         if let Some(template) = &self.template {
-            attributes.push(text(names::DESTINATION_TEMPLATE, template));
+            attributes.push(Repeated::text(names::DESTINATION_TEMPLATE, template));
         }
         attributes.extend(self.server_attributes());
         attributes
     }
 
-    fn recorded_attributes(&self) -> Vec<KeyValue> {
+    fn recorded_attributes(&self) -> Vec<Repeated> {
         let destination = &self.destination;
         let mut attributes = Vec::new();
         if destination.anonymous {
-            attributes.push(KeyValue::new(names::DESTINATION_ANONYMOUS, true));
+            attributes.push(Repeated::Flag(names::DESTINATION_ANONYMOUS, true));
         }
         if destination.temporary {
-            attributes.push(KeyValue::new(names::DESTINATION_TEMPORARY, true));
+            attributes.push(Repeated::Flag(names::DESTINATION_TEMPORARY, true));
         }
         let resource = destination.resource.as_deref();
         match (destination.system, resource, &destination.routing_key) {
-            (System::AwsSqs, Some(url), _) => attributes.push(text(names::SQS_QUEUE_URL, url)),
-            (System::AwsSns, Some(arn), _) => attributes.push(text(names::SNS_TOPIC_ARN, arn)),
+            (System::AwsSqs, Some(url), _) => {
+                attributes.push(Repeated::text(names::SQS_QUEUE_URL, url));
+            }
+            (System::AwsSns, Some(arn), _) => {
+                attributes.push(Repeated::text(names::SNS_TOPIC_ARN, arn));
+            }
             (System::RabbitMq, _, Some(key)) if !key.is_empty() => {
-                attributes.push(text(names::RABBITMQ_ROUTING_KEY, key));
+                attributes.push(Repeated::text(names::RABBITMQ_ROUTING_KEY, key));
             }
             _ => {}
         }
@@ -146,23 +151,23 @@ impl Prepared {
     }
 
     fn metric_attributes(&self) -> Vec<KeyValue> {
-        let mut attributes = vec![KeyValue::new(names::SYSTEM, self.system().as_str())];
+        let mut attributes = vec![Repeated::text(names::SYSTEM, self.system().as_str())];
         if let Some(template) = &self.template {
-            attributes.push(text(names::DESTINATION_TEMPLATE, template));
+            attributes.push(Repeated::text(names::DESTINATION_TEMPLATE, template));
         } else if let Some(name) = self.low_cardinality_name() {
-            attributes.push(text(names::DESTINATION_NAME, name));
+            attributes.push(Repeated::text(names::DESTINATION_NAME, name));
         }
         attributes.extend(self.server_attributes());
-        attributes
+        attributes.iter().map(KeyValue::from).collect()
     }
 
-    fn server_attributes(&self) -> Vec<KeyValue> {
+    fn server_attributes(&self) -> Vec<Repeated> {
         let Some(server) = &self.destination.server else {
             return Vec::new();
         };
-        let address = text(names::SERVER_ADDRESS, &server.address);
+        let address = Repeated::text(names::SERVER_ADDRESS, &server.address);
         let port = server.port;
-        let port = port.map(|port| KeyValue::new(names::SERVER_PORT, i64::from(port)));
+        let port = port.map(|port| Repeated::Number(names::SERVER_PORT, i64::from(port)));
         std::iter::once(address).chain(port).collect()
     }
 }
@@ -196,9 +201,4 @@ impl Destinations {
             }
         }
     }
-}
-
-/// A copy for a span copies no text.
-fn text(key: &'static str, value: &str) -> KeyValue {
-    KeyValue::new(key, Interned::new(value))
 }

@@ -48,7 +48,7 @@ impl Start<'_> {
         let tracer = instrumentation.tracer()?;
         let operation = prepared.operation(self.op);
         let mut attributes = Vec::with_capacity(operation.start.len() + ROOM);
-        attributes.extend_from_slice(&operation.start);
+        attributes.extend(operation.start.iter().map(KeyValue::from));
         attributes.extend(self.facts.partition());
         let mut links = std::mem::take(&mut self.links);
         let omitted = links.len().saturating_sub(MOST_LINKS);
@@ -73,7 +73,8 @@ impl Start<'_> {
 
     /// Adds what samplers need not see.
     fn complete(&self, span: &mut BoxedSpan, options: &Options, prepared: &Prepared) {
-        span.set_attributes(prepared.operation(self.op).recorded.iter().cloned());
+        let operation = prepared.operation(self.op);
+        span.set_attributes(operation.recorded.iter().map(KeyValue::from));
         if let Some(count) = self.batch_count {
             span.set_attribute(KeyValue::new(names::BATCH_MESSAGE_COUNT, saturating(count)));
         }
