@@ -93,8 +93,8 @@ impl Live {
         Some(self)
     }
 
-    /// The span's context, else the one that the operation was given; for receives and settles,
-    /// whose context goes nowhere, the one that they were given.
+    /// The span's context, else the one that the operation was given; not that of a receive or a
+    /// settle, which goes nowhere.
     pub(super) fn context(&self) -> &Context {
         &self.context
     }
@@ -252,7 +252,7 @@ fn placed(span: BoxedSpan, start: &Start<'_>, measured: bool) -> (Context, Spann
         let span_context = span.span_context().clone();
         start.onto.with_remote_span_context(span_context)
     } else {
-        start.onto.clone()
+        Context::new()
     };
     let span = span.is_recording().then_some(span);
     (context, span.map_or(Spanned::Unrecorded, Spanned::Own))
