@@ -11,6 +11,9 @@ use tokio::time::{Duration, Instant};
 /// out in rounds, whose commands do not touch each other, and a round waits for the one before.
 #[derive(Debug)]
 pub(super) struct Ladder<T> {
+    gathering: Gathering,
+    /// What stood below the first rung and is to be acked, as one.
+    foot: Vec<T>,
     /// The tag of the first rung.
     first: u64,
     rungs: VecDeque<Rung<T>>,
@@ -18,7 +21,18 @@ pub(super) struct Ladder<T> {
     recorded: VecDeque<(Instant, u64)>,
     /// How many deliveries the round settles that is on its way.
     flying: usize,
-    linger: Duration,
+}
+
+/// What settlements wait for on their way out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gathering {
+    /// For company, and no longer than this.
+    pub(super) linger: Duration,
+    /// So many that go out as one ack are enough.
+    pub(super) many: usize,
+    /// Where so many wait, those behind an unsettled delivery go out one by one, which costs the
+    /// broker more than anything: it shall not run out of deliveries that it may send.
+    pub(super) most: usize,
 }
 
 #[derive(Debug)]
@@ -54,14 +68,14 @@ pub(super) struct Command<T> {
 }
 
 impl<T> Ladder<T> {
-    /// Acks wait for `linger` for company.
-    pub(super) fn new(linger: Duration) -> Self {
+    pub(super) fn new(gathering: Gathering) -> Self {
         Self {
+            gathering,
+            foot: Vec::new(),
             first: 1,
             rungs: VecDeque::new(),
             recorded: VecDeque::new(),
             flying: 0,
-            linger,
         }
     }
 
@@ -100,16 +114,26 @@ impl<T> Ladder<T> {
         };
         rung.stage = Stage::Recorded(how);
         self.recorded.push_back((now, tag));
+        self.climb();
         true
+    }
+
+    /// Whether what waits is enough to go out, and nothing is on its way.
+    pub(super) fn hurries(&self) -> bool {
+        let Gathering { many, most, .. } = self.gathering;
+        self.flying == 0 && (self.foot.len() >= many || self.recorded.len() >= most)
     }
 
     /// What goes out now, if anything: none while a round is on its way. With `flush`, nothing
     /// waits for company.
     pub(super) fn round(&mut self, now: Instant, flush: bool) -> Vec<Command<T>> {
-        if self.flying > 0 || !(flush || self.due().is_some_and(|due| due <= now)) {
+        let due = self.due().is_some_and(|due| due <= now);
+        if self.flying > 0 || !(flush || due || self.hurries()) {
             return Vec::new();
         }
-        let mut commands: Vec<_> = self.prefix().into_iter().collect();
+        let apart = self.recorded.len() - self.foot.len();
+        let flush = flush || apart >= self.gathering.most;
+        let mut commands: Vec<_> = self.take_foot().into_iter().collect();
         self.recorded.retain(|(since, tag)| {
             let index = tag.checked_sub(self.first);
             let rung = index.and_then(|index| self.rungs.get_mut(usize::try_from(index).ok()?));
@@ -118,8 +142,8 @@ impl<T> Ladder<T> {
             let Stage::Recorded(how) = rung.stage else {
                 return false;
             };
-            // Others may still make it part of a prefix.
-            if how == How::Ack && !flush && *since + self.linger > now {
+            // Those before it may still come to be acked with it.
+            if how == How::Ack && !flush && *since + self.gathering.linger > now {
                 return true;
             }
             rung.stage = Stage::Out;
@@ -129,6 +153,7 @@ impl<T> Ladder<T> {
             });
             false
         });
+        self.climb();
         self.flying = commands.iter().map(|command| command.items.len()).sum();
         commands
     }
@@ -140,7 +165,7 @@ impl<T> Ladder<T> {
 
     /// When the next round goes out, once the one before has landed.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.recorded.front().map(|(since, _)| *since + self.linger)
+        self.recorded.front().map(|(since, _)| *since + self.gathering.linger)
     }
 
     /// How many deliveries the round settles that is on its way.
@@ -160,7 +185,8 @@ impl<T> Ladder<T> {
 
     /// Every delivery that is not at the broker as settled.
     pub(super) fn items(&self) -> impl Iterator<Item = &T> {
-        self.rungs.iter().filter_map(|rung| rung.item.as_ref())
+        let rungs = self.rungs.iter().filter_map(|rung| rung.item.as_ref());
+        self.foot.iter().chain(rungs)
     }
 
     /// The tags of the unsettled deliveries up to the first that `goes_on` holds for.
@@ -173,18 +199,21 @@ impl<T> Ladder<T> {
             .collect()
     }
 
-    /// Takes off the rungs that are all to be acked or gone, as one ack of the last of them.
-    fn prefix(&mut self) -> Option<Command<T>> {
-        let mut items = Vec::new();
+    /// Takes off the lowest rungs, as far as they are to be acked or gone.
+    fn climb(&mut self) {
         while let Some(rung) = self.rungs.front_mut() {
             match rung.stage {
-                Stage::Recorded(How::Ack) => items.extend(rung.item.take()),
+                Stage::Recorded(How::Ack) => self.foot.extend(rung.item.take()),
                 Stage::Out => {}
                 Stage::Held | Stage::Recorded(_) => break,
             }
             self.rungs.pop_front();
             self.first += 1;
         }
+    }
+
+    fn take_foot(&mut self) -> Option<Command<T>> {
+        let items = std::mem::take(&mut self.foot);
         (!items.is_empty()).then_some(Command {
             how: How::Ack,
             items,

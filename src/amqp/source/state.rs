@@ -7,7 +7,7 @@ use opentelemetry::Context;
 use tokio::time::Instant;
 
 use super::attempts::Attempts;
-use super::ladder::{Command, How, Ladder};
+use super::ladder::{Command, Gathering, How, Ladder};
 use super::place::Place;
 use super::retry::{Copy, Retry};
 use crate::contract::{
@@ -55,6 +55,17 @@ pub(super) struct Rules {
     pub(super) dead_letters: bool,
 }
 
+impl Rules {
+    fn ladder(&self) -> Ladder<Granted> {
+        let prefetch = usize::from(self.prefetch);
+        Ladder::new(Gathering {
+            linger: LINGER,
+            many: (prefetch / 4).clamp(1, 64),
+            most: (prefetch / 2).max(1),
+        })
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
     Open,
@@ -97,10 +108,10 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(rules: Rules) -> Self {
         Self {
+            ladder: rules.ladder(),
             rules,
             channel: 0,
             connected: false,
-            ladder: Ladder::new(LINGER),
             buffer: VecDeque::new(),
             holds: BTreeSet::new(),
             holding: 0,
@@ -138,7 +149,7 @@ impl State {
             granted.keeper.revoke();
         }
         self.unsent = self.unconfirmed();
-        self.ladder = Ladder::new(LINGER);
+        self.ladder = self.rules.ladder();
         self.buffer.clear();
         self.holds.clear();
         self.holding = 0;
@@ -255,7 +266,7 @@ impl State {
             self.ladder.record(tag, How::Requeue, now);
         }
         self.expire(now);
-        self.ladder.round(now, self.hurries())
+        self.ladder.round(now, self.is_closing())
     }
 
     /// The round before is at the broker.
@@ -419,9 +430,8 @@ impl State {
 
     /// Whether settlements no longer wait for company.
     fn hurries(&self) -> bool {
-        let many = usize::from(self.rules.prefetch / 4).clamp(1, 64);
-        let gathered = self.ladder.recorded();
-        self.ladder.flying() == 0 && (gathered >= many || self.is_closing() && gathered > 0)
+        let closing = self.is_closing() && self.ladder.flying() == 0 && self.ladder.recorded() > 0;
+        closing || self.ladder.hurries()
     }
 
     fn say(&mut self, error: &Error) {

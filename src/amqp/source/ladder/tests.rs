@@ -1,10 +1,15 @@
 use super::*;
 
 const LINGER: Duration = Duration::from_millis(5);
+const GATHERING: Gathering = Gathering {
+    linger: LINGER,
+    many: 5,
+    most: 9,
+};
 
 /// A channel with the deliveries 1 to `count`, each its own tag.
 fn ladder(count: u64) -> Ladder<u64> {
-    let mut ladder = Ladder::new(LINGER);
+    let mut ladder = Ladder::new(GATHERING);
     for tag in 1..=count {
         ladder.push(tag, tag);
     }
@@ -44,6 +49,34 @@ fn nothing_goes_out_before_its_linger_is_over_unless_flushed() {
     assert!(ladder.round(now, false).is_empty());
     assert_eq!(ladder.round(now, true), [ack([1])]);
     assert_eq!(ladder.due(), None);
+}
+
+#[test]
+fn many_go_out_at_once_as_one_ack() {
+    let now = Instant::now();
+    let mut ladder = ladder(7);
+    for tag in [2, 3, 4, 5, 7] {
+        ladder.record(tag, How::Ack, now);
+    }
+    assert!(!ladder.hurries() && ladder.round(now, false).is_empty());
+    ladder.record(1, How::Ack, now);
+    assert!(ladder.hurries());
+    assert_eq!(ladder.round(now, false), [ack([1, 2, 3, 4, 5])]);
+    assert!(!ladder.hurries(), "7 waits for 6");
+}
+
+#[test]
+fn acks_behind_what_is_unsettled_go_out_at_once_where_the_broker_would_run_dry() {
+    let now = Instant::now();
+    let mut ladder = ladder(10);
+    for tag in 2..=9 {
+        ladder.record(tag, How::Ack, now);
+    }
+    assert!(!ladder.hurries() && ladder.round(now, false).is_empty());
+    ladder.record(10, How::Ack, now);
+    assert!(ladder.hurries());
+    assert_eq!(ladder.round(now, false).len(), 9);
+    assert!(!ladder.hurries());
 }
 
 #[test]
@@ -114,7 +147,7 @@ fn a_delivery_is_settled_once() {
 #[test]
 fn tags_that_never_came_hold_up_nothing() {
     let now = Instant::now();
-    let mut ladder = Ladder::new(LINGER);
+    let mut ladder = Ladder::new(GATHERING);
     ladder.push(7, 7);
     ladder.push(9, 9);
     ladder.record(7, How::Ack, now);
@@ -160,7 +193,7 @@ fn whatever_is_settled_in_whatever_order_reaches_the_broker_as_it_was_meant() {
     let start = Instant::now();
     for seed in 0..300 {
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut ladder = Ladder::new(LINGER);
+        let mut ladder = Ladder::new(GATHERING);
         let mut channel = Channel::default();
         let (mut in_hand, mut acks, mut others) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = 1;
