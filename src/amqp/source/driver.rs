@@ -107,7 +107,7 @@ impl Driver {
                 }
                 Some((retry, copied)) = flying.copies.next() => self.copied(&retry, copied),
                 () = self.shared.stirred(due) => ControlFlow::Continue(()),
-                came = next(&mut session.consumer) => self.came(came, session),
+                came = next(&mut session.consumer) => self.came(came, session).await,
             };
             if let ControlFlow::Break(error) = flow {
                 return error;
@@ -169,13 +169,17 @@ impl Driver {
         ControlFlow::Continue(())
     }
 
-    fn came(
+    async fn came(
         &self,
         came: Option<lapin::Result<Delivery>>,
         session: &mut Session,
     ) -> ControlFlow<Error> {
         match came {
-            Some(Ok(delivery)) => self.burst(delivery, session),
+            Some(Ok(delivery)) => {
+                // What is ready to run does so first, and meanwhile more comes to be read at once.
+                tokio::task::yield_now().await;
+                self.burst(delivery, session)
+            }
             Some(Err(error)) => ControlFlow::Break(self.ended(&error)),
             None => ControlFlow::Break(self.cancelled()),
         }
