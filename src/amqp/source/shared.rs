@@ -91,17 +91,20 @@ impl Shared {
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut State, Instant) -> T) -> T {
         let now = Instant::now();
         let mut state = self.lock();
+        let answered = state.answers();
         let answer = change(&mut state, now);
-        let stirs = state.stirs();
-        if state.has_buffered() || state.fatal().is_some() || state.is_closing() {
+        // Who waits found no answer when he looked.
+        let answers = !answered && state.answers();
+        let (stirs, flushed) = (state.stirs(), state.is_flushed());
+        drop(state);
+        if answers {
             self.arrived.notify_waiters();
         }
-        if state.is_flushed() {
-            self.looked.notify_waiters();
-        }
-        drop(state);
         if stirs {
             self.stirred.notify_one();
+        }
+        if flushed {
+            self.looked.notify_waiters();
         }
         answer
     }

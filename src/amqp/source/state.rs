@@ -46,6 +46,14 @@ pub(super) struct Granted {
     pub(super) copy: Option<Box<Copy>>,
 }
 
+impl Granted {
+    /// Whether what stands under the tag of `place` on `channel`, the one in use, is the delivery
+    /// that is meant, and still ours: on a new channel tags start again at 1.
+    fn is_ours(&self, place: Place, channel: u64) -> bool {
+        place.channel == channel && !self.keeper.is_lost() && !self.acker.poisoned()
+    }
+}
+
 /// What the user set, as far as decisions depend on it.
 #[derive(Debug)]
 pub(super) struct Rules {
@@ -207,37 +215,37 @@ impl State {
     /// Records the settlement of a delivery that was handed over.
     pub(super) fn settle(&mut self, place: Place, how: Settlement, now: Instant) -> Settled {
         let tag = place.tag;
-        let Some(granted) = self.ours(place) else {
+        let granted = self.ladder.held(tag);
+        let Some(granted) = granted.filter(|granted| granted.is_ours(place, self.channel)) else {
             return Settled::LeaseLost;
         };
         let attempt = granted.attempt;
-        let id = granted.message_id.clone();
-        let id = id.as_deref();
-        match how {
-            Settlement::Ack => {
-                self.attempts.forget(id);
-                self.ladder.record(tag, How::Ack, now);
+        let id = granted.message_id.as_deref();
+        match &how {
+            Settlement::Ack | Settlement::Reject { .. } => self.attempts.forget(id),
+            Settlement::Nack { .. } => self.attempts.remember(id, attempt),
+            Settlement::Release => self.attempts.remember(id, attempt - 1),
+        }
+        let how = match how {
+            Settlement::Ack => How::Ack,
+            Settlement::Release => How::Requeue,
+            Settlement::Reject { reason } => {
+                self.warn_of_rejects(&reason);
+                How::Reject
             }
             Settlement::Nack { delay } => {
-                self.attempts.remember(id, attempt);
                 self.nack(tag, delay.unwrap_or_default(), now);
+                return Settled::Recorded;
             }
-            Settlement::Release => {
-                self.attempts.remember(id, attempt - 1);
-                self.ladder.record(tag, How::Requeue, now);
-            }
-            Settlement::Reject { reason } => {
-                self.attempts.forget(id);
-                self.warn_of_rejects(&reason);
-                self.ladder.record(tag, How::Reject, now);
-            }
-        }
+        };
+        self.ladder.record(tag, how, now);
         Settled::Recorded
     }
 
     /// A receipt was dropped: nobody will settle it, so it comes again.
     pub(super) fn abandon(&mut self, place: Place, now: Instant) {
-        if let Some(granted) = self.ours(place) {
+        let granted = self.ladder.held(place.tag);
+        if let Some(granted) = granted.filter(|granted| granted.is_ours(place, self.channel)) {
             granted.keeper.revoke();
             self.ladder.record(place.tag, How::Requeue, now);
         }
@@ -349,8 +357,9 @@ impl State {
         self.unsent + settling + self.retries.len() + self.copying
     }
 
-    pub(super) fn has_buffered(&self) -> bool {
-        !self.buffer.is_empty()
+    /// Whether who receives has an answer: deliveries, or that there are none to come.
+    pub(super) fn answers(&self) -> bool {
+        !self.buffer.is_empty() || self.fatal.is_some() || self.is_closing()
     }
 
     pub(super) fn fatal(&self) -> Option<&Error> {
@@ -359,15 +368,6 @@ impl State {
 
     pub(super) fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
-    }
-
-    /// The delivery, where it is still unsettled and ours.
-    fn ours(&mut self, place: Place) -> Option<&mut Granted> {
-        if place.channel != self.channel || !self.connected {
-            return None;
-        }
-        let granted = self.ladder.held(place.tag)?;
-        (!granted.keeper.is_lost() && !granted.acker.poisoned()).then_some(granted)
     }
 
     fn nack(&mut self, tag: u64, delay: Duration, now: Instant) {

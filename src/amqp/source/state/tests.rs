@@ -201,7 +201,7 @@ fn settlements_whose_channel_is_lost_are_told_of_at_the_close() {
 fn settlements_of_a_lost_channel_are_past_once_there_is_another() {
     let mut world = World::new(10);
     let (place, _) = world.in_hand();
-    world.state.settle(place, Settlement::Ack, world.now);
+    world.settle(place, Settlement::Ack);
     world.state.lost(&error(ErrorKind::Unavailable));
     assert_eq!(world.state.unconfirmed(), 1);
     world.state.opened();
