@@ -6,8 +6,8 @@ use lapin::message::Delivery as Received;
 use lapin::types::ShortString;
 use tokio::time::Instant;
 
+use super::deliveries::Granted;
 use super::retry::{self, Copy};
-use super::state::Granted;
 use crate::amqp::attempt;
 use crate::amqp::destination::Destinations;
 use crate::amqp::mapping::from_amqp;

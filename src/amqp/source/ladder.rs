@@ -165,7 +165,9 @@ impl<T> Ladder<T> {
 
     /// When the next round goes out, once the one before has landed.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.recorded.front().map(|(since, _)| *since + self.gathering.linger)
+        self.recorded
+            .front()
+            .map(|(since, _)| *since + self.gathering.linger)
     }
 
     /// How many deliveries the round settles that is on its way.

@@ -2,9 +2,12 @@
 
 mod attempts;
 mod builder;
+mod deliveries;
 mod delivery;
 mod driver;
+mod holds;
 mod ladder;
+mod outage;
 mod place;
 mod retry;
 mod session;
@@ -23,13 +26,14 @@ use tokio_util::task::AbortOnDropHandle;
 pub use builder::AmqpSourceBuilder;
 
 use self::builder::Settings;
+use self::deliveries::Held;
 use self::delivery::Reader;
 use self::driver::{Driver, Line};
 use self::place::Place;
 use self::retry::RetryQueues;
 use self::session::Dialer;
 use self::shared::Shared;
-use self::state::{Held, Rules, State};
+use self::state::{Rules, State};
 use super::AmqpUrl;
 use super::destination::Destinations;
 use super::failure::{failure, timeout};

@@ -2,8 +2,8 @@ use futures_util::future::join_all;
 use lapin::options::{BasicAckOptions, BasicNackOptions, BasicRejectOptions};
 use opentelemetry::Context;
 
+use super::deliveries::Granted;
 use super::ladder::{Command, How};
-use super::state::Granted;
 use crate::amqp::error::operation_error;
 use crate::telemetry::{
     ClientOperation, Instrumentation, MessageFacts, MessageLink, OperationError, Outcome,

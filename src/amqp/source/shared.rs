@@ -3,8 +3,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::deliveries::Held;
 use super::place::Place;
-use super::state::{Held, State};
+use super::state::State;
 use crate::contract::{Result, Settled, Settlement};
 
 /// What a source, its driver and its receipts have in common.

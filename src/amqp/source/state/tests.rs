@@ -1,9 +1,12 @@
 use std::sync::Arc;
 
 use lapin::message::Delivery as Received;
+use opentelemetry::Context;
 
+use super::super::deliveries::LINGER;
+use super::super::outage::MISSING;
 use super::*;
-use crate::contract::{Lease, Message, Operation, System};
+use crate::contract::{Destination, ErrorKind, Lease, LeaseKeeper, Message, Operation, System};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -49,7 +52,7 @@ impl World {
             copy: None,
         };
         self.state.arrived(tag, granted, delivery, false, self.now);
-        let channel = self.state.channel;
+        let channel = self.state.deliveries.channel;
         Place { channel, tag }
     }
 
