@@ -43,7 +43,10 @@ pub(super) fn from_amqp(value: &AMQPValue) -> Value {
         AMQPValue::Float(number) => Value::Float((*number).into()),
         AMQPValue::Double(number) => Value::Float(*number),
         AMQPValue::ShortString(text) => Value::Text(text.to_string()),
-        AMQPValue::LongString(text) => text_or_bytes(Bytes::copy_from_slice(text.as_bytes())),
+        AMQPValue::LongString(text) => match std::str::from_utf8(text.as_bytes()) {
+            Ok(text) => Value::Text(text.to_owned()),
+            Err(_) => Value::Bytes(Bytes::copy_from_slice(text.as_bytes())),
+        },
         AMQPValue::ByteArray(bytes) => Value::Bytes(Bytes::copy_from_slice(bytes.as_slice())),
         AMQPValue::Void => Value::Null,
         AMQPValue::Timestamp(seconds) => {

@@ -187,27 +187,18 @@ impl Driver {
 
     /// Reads what is there, up to a limit.
     fn burst(&self, first: Delivery, session: &mut Session) -> ControlFlow<Error> {
-        let mut deliveries = vec![first];
-        let mut end = None;
-        while let Some(consumer) = session
-            .consumer
-            .as_mut()
-            .filter(|_| deliveries.len() < BURST)
-        {
-            match consumer.next().now_or_never() {
-                Some(Some(Ok(delivery))) => deliveries.push(delivery),
-                None => break,
-                Some(ended) => {
-                    end = Some(match ended {
-                        Some(Err(error)) => self.ended(&error),
-                        _ => self.cancelled(),
-                    });
-                    break;
-                }
-            }
-        }
-        self.arrived(deliveries);
-        end.map_or(ControlFlow::Continue(()), ControlFlow::Break)
+        let mut flow = ControlFlow::Continue(());
+        let more = std::iter::from_fn(|| {
+            let consumer = session.consumer.as_mut()?;
+            flow = match consumer.next().now_or_never()? {
+                Some(Ok(delivery)) => return Some(delivery),
+                Some(Err(error)) => ControlFlow::Break(self.ended(&error)),
+                None => ControlFlow::Break(self.cancelled()),
+            };
+            None
+        });
+        self.arrived(std::iter::once(first).chain(more).take(BURST));
+        flow
     }
 
     fn arrived(&self, deliveries: impl IntoIterator<Item = Delivery>) {
