@@ -1,16 +1,14 @@
 //! The properties of a message that Kafka has no place for travel as headers.
 
-use crate::contract::{Field, Headers, Message, Properties, Value};
+use crate::contract::{Field, Headers, Message, Value};
 
-/// The properties that stand in these headers, which stay where they are.
-pub(super) fn read(headers: &Headers) -> Properties {
-    let mut message = Message::default();
+/// Gives a message the properties that stand in these headers, which stay where they are.
+pub(super) fn read(headers: &Headers, message: &mut Message) {
     for (name, value) in headers.iter() {
         if let Some(field) = Field::named(name).filter(|field| is_header(*field)) {
-            field.put(&mut message, value);
+            field.put(message, value);
         }
     }
-    message.properties
 }
 
 /// The headers that say the properties of a message: times in milliseconds, as in AMQP 0-9-1.
@@ -46,6 +44,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::contract::Properties;
+
+    fn of(headers: &Headers) -> Properties {
+        let mut message = Message::default();
+        read(headers, &mut message);
+        message.properties
+    }
 
     #[test]
     fn properties_come_back_as_they_went_out() {
@@ -67,7 +72,7 @@ mod tests {
         };
         let headers: Headers = write(&message).into_iter().collect();
         assert_eq!(headers.len(), 9);
-        assert_eq!(read(&headers), properties);
+        assert_eq!(of(&headers), properties);
     }
 
     #[test]
@@ -77,7 +82,7 @@ mod tests {
             .collect();
         headers.append("content-type", Value::Null);
         headers.append("priority", "high");
-        assert_eq!(read(&headers), Properties::default());
+        assert_eq!(of(&headers), Properties::default());
     }
 
     #[test]

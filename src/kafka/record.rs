@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -67,20 +68,31 @@ impl Record {
         let key = part(&mut rest);
         let payload = part(&mut rest);
         let headers = self.headers_in(rest);
-        let mut properties = properties::read(&headers);
-        let id = || format!("{partition}/{}", self.offset);
-        properties.message_id.get_or_insert_with(id);
-        if let Timestamp::CreateTime(_) = self.timestamp {
-            properties.timestamp = self.time();
-        }
-        Message {
+        let mut message = Message {
             payload,
             group: key.clone(),
             key,
-            headers,
-            properties,
-            dedup_id: None,
+            ..Message::default()
+        };
+        properties::read(&headers, &mut message);
+        message.headers = headers;
+        let properties = &mut message.properties;
+        properties
+            .message_id
+            .get_or_insert_with(|| self.id(partition));
+        if let Timestamp::CreateTime(_) = self.timestamp {
+            properties.timestamp = self.time();
         }
+        message
+    }
+
+    fn id(&self, partition: &str) -> String {
+        const LONGEST_OFFSET: usize = 20;
+        let mut id = String::with_capacity(partition.len() + 1 + LONGEST_OFFSET);
+        id.push_str(partition);
+        // Text takes whatever is written.
+        let _ = write!(id, "/{}", self.offset);
+        id
     }
 
     /// The key alone.

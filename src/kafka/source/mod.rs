@@ -79,8 +79,8 @@ struct Running {
 /// What settles one delivery of a [`KafkaSource`].
 #[derive(Debug)]
 pub struct KafkaReceipt {
-    /// Until it is settled.
-    ticket: Option<Ticket>,
+    /// Until it is settled. Boxed, because a receipt passes through many hands.
+    ticket: Option<Box<Ticket>>,
     shared: Weak<Shared>,
 }
 
@@ -123,7 +123,7 @@ impl KafkaReceipt {
     fn hand_over(mut ticket: Ticket, shared: &Arc<Shared>) -> Delivery<Self> {
         let delivery = shared.reader.deliver(&mut ticket);
         let receipt = Self {
-            ticket: Some(ticket),
+            ticket: Some(Box::new(ticket)),
             shared: Arc::downgrade(shared),
         };
         delivery.with_receipt(receipt).0
@@ -133,7 +133,11 @@ impl KafkaReceipt {
 impl Running {
     /// What becomes of the record, by a settlement of its delivery; `None` where it is no longer
     /// ours.
-    async fn fate(&self, receipt: &mut KafkaReceipt, how: Settlement) -> Option<(Ticket, Fate)> {
+    async fn fate(
+        &self,
+        receipt: &mut KafkaReceipt,
+        how: Settlement,
+    ) -> Option<(Box<Ticket>, Fate)> {
         if let (Settlement::Nack { delay }, Some(retries), Some(ticket)) =
             (&how, &self.retries, &receipt.ticket)
         {
