@@ -160,9 +160,7 @@ impl Driver {
             if !fetched.is_empty() {
                 any = true;
                 reader.record(started, assignment.place.topic, &mut fetched);
-                let mut state = self.shared.lock();
-                state.arrived(fetched);
-                self.shared.announce(&state);
+                self.shared.change(|state, _| state.arrived(fetched));
             }
         }
         any
@@ -190,9 +188,7 @@ impl Driver {
     /// The source cannot go on.
     pub(super) fn fail(&mut self, error: Error) {
         self.opened(Err(error.clone()));
-        let mut state = self.shared.lock();
-        state.fail(error);
-        self.shared.announce(&state);
+        self.shared.change(|state, _| state.fail(error));
     }
 
     fn probe(&mut self) {
@@ -203,12 +199,12 @@ impl Driver {
     /// Commits once more, and leaves the group.
     fn leave(mut self) {
         self.commit_all(LAST_COMMIT);
-        let mut state = self.shared.lock();
-        let places = state.places();
-        let unflushed = state.uncommitted(None).len();
-        state.left(unflushed);
-        state.unassigned(&places);
-        drop(state);
+        self.shared.change(|state, _| {
+            let places = state.places();
+            let unflushed = state.uncommitted(None).len();
+            state.left(unflushed);
+            state.unassigned(&places);
+        });
         self.fetchers.clear();
         // What is revoked from here on is given away at once, while the consumer closes.
         self.consumer.context().leave();

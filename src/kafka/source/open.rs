@@ -142,16 +142,15 @@ struct Ended(Arc<Shared>);
 impl Drop for Ended {
     fn drop(&mut self) {
         let Self(shared) = self;
-        let mut state = shared.lock();
-        if thread::panicking() {
-            let (kind, detail) = (ErrorKind::Closed, "the thread of the source panicked");
-            let main = &shared.reader.main;
-            state.fail(Error::new(Operation::Receive, main, kind, detail));
-        }
-        let places = state.places();
-        state.unassigned(&places);
-        shared.announce(&state);
-        drop(state);
+        shared.change(|state, _| {
+            if thread::panicking() {
+                let (kind, detail) = (ErrorKind::Closed, "the thread of the source panicked");
+                let main = &shared.reader.main;
+                state.fail(Error::new(Operation::Receive, main, kind, detail));
+            }
+            let places = state.places();
+            state.unassigned(&places);
+        });
         shared.ended.cancel();
     }
 }

@@ -85,38 +85,33 @@ impl Shared {
         self.change(|state, now| (state.settle(ticket, fate, now), state.pop()))
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut State, Instant) -> T) -> T {
-        let now = Instant::now();
-        let mut state = self.lock();
-        let answer = change(&mut state, now);
-        self.announce(&state);
-        let stirs = state.stirs();
-        drop(state);
-        if stirs {
-            self.stir();
-        }
-        answer
-    }
-
     /// Lets those come again whose time it is; says when that is of the next.
     pub(super) fn advance(&self) -> Option<Instant> {
-        let mut state = self.lock();
-        let due = state.advance(Instant::now());
-        self.announce(&state);
-        due
+        self.change(State::advance)
     }
 
     /// Hands nothing more over, and lets the thread leave the group.
     pub(super) fn close(&self) {
-        self.lock().close();
-        self.arrived.notify_waiters();
+        self.change(|state, _| state.close());
         self.stir();
     }
 
-    /// Tells those who wait what has just changed.
-    pub(super) fn announce(&self, state: &State) {
-        if state.is_ready() || state.fatal().is_some() {
+    /// Changes the state, and wakes whom that concerns.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State, Instant) -> T) -> T {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let answered = state.answers();
+        let answer = change(&mut state, now);
+        // Who waits found no answer when he looked.
+        let answers = !answered && state.answers();
+        let stirs = state.stirs();
+        drop(state);
+        if answers {
             self.arrived.notify_waiters();
         }
+        if stirs {
+            self.stir();
+        }
+        answer
     }
 }

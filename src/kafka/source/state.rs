@@ -238,9 +238,9 @@ impl State {
         self.closing
     }
 
-    /// Whether something may be handed over.
-    pub(super) fn is_ready(&self) -> bool {
-        self.buffer.is_ready()
+    /// Whether a receive has an answer: something to hand over, an error, or the end.
+    pub(super) fn answers(&self) -> bool {
+        self.buffer.is_ready() || self.fatal.is_some() || self.closing
     }
 
     /// The source cannot go on.

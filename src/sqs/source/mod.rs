@@ -208,6 +208,21 @@ impl Source for SqsSource {
         Ok(shared.settle(receipt.id, receipt.lane.as_ref(), how))
     }
 
+    async fn exchange(
+        &self,
+        mut receipt: SqsReceipt,
+        how: Settlement,
+    ) -> (Result<Settled>, Option<Delivery<SqsReceipt>>) {
+        receipt.shared = Weak::new();
+        let shared = match self.running(Operation::Settle) {
+            Ok(running) => &running.shared,
+            Err(error) => return (Err(error), None),
+        };
+        let (settled, next) = shared.exchange(receipt.id, receipt.lane.as_ref(), how);
+        let next = next.map(|held| SqsReceipt::hand_over(held, shared));
+        (Ok(settled), next)
+    }
+
     /// A receive in flight is waited for up to the deadline, and what it brings is given back: SQS
     /// may hand a message to a connection that was just closed, where it stays invisible for its
     /// timeout. A shorter [`wait_time`](SqsSourceBuilder::wait_time) makes closing an idle source

@@ -57,6 +57,16 @@ impl Shared {
         self.change(|state, now| state.settle(id, lane, how, now))
     }
 
+    /// Settles, and takes the next where one waits.
+    pub(super) fn exchange(
+        &self,
+        id: Id,
+        lane: Option<&Lane>,
+        how: Settlement,
+    ) -> (Settled, Option<Held>) {
+        self.change(|state, now| (state.settle(id, lane, how, now), state.pop()))
+    }
+
     pub(super) fn abandon(&self, id: Id, lane: Option<&Lane>) {
         self.change(|state, now| state.abandon(id, lane, now));
     }

@@ -57,6 +57,11 @@ impl State {
         self.buffer.take(max)
     }
 
+    /// Hands over one delivery.
+    pub(super) fn pop(&mut self) -> Option<Held> {
+        self.buffer.pop()
+    }
+
     /// What a receive that was sent at `started` brought.
     pub(super) fn arrived(
         &mut self,
