@@ -27,6 +27,8 @@ impl Mock {
     pub(crate) fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", self.cluster().bootstrap_servers());
+        // A broker that is up again is looked for again soon, and not after up to 10 s.
+        config.set("reconnect.backoff.max.ms", "500");
         config
     }
 

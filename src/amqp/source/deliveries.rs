@@ -101,6 +101,10 @@ impl Deliveries {
         self.buffer.drain(..count).collect()
     }
 
+    pub(super) fn pop(&mut self) -> Option<Held> {
+        self.buffer.pop_front()
+    }
+
     pub(super) fn has_buffered(&self) -> bool {
         !self.buffer.is_empty()
     }

@@ -136,8 +136,12 @@ impl AmqpSource {
         }
     }
 
-    /// Hands over with receipts what had none in the buffer, and records that it came.
-    fn hand_over(&self, held: Vec<Held>, shared: &Arc<Shared>) -> Vec<Delivery<AmqpReceipt>> {
+    /// Tells telemetry of what is handed over together.
+    fn record(&self, held: &[Held]) {
+        let instrumentation = &self.settings.instrumentation;
+        if held.is_empty() || !instrumentation.records() {
+            return;
+        }
         let started = Started::now();
         let messages: Vec<_> = held
             .iter()
@@ -146,26 +150,26 @@ impl AmqpSource {
                 facts: MessageFacts::of(&held.delivery.message, &held.delivery.attributes),
             })
             .collect();
-        if !messages.is_empty() {
-            let receive = Receive {
-                destination: &self.destination,
-                puller: Puller::Source,
-                parent: &Context::new(),
-                started,
-                messages: &messages,
-                batch: true,
-            };
-            let instrumentation = &self.settings.instrumentation;
-            instrumentation.received(&receive, &Outcome::success());
-        }
-        let receipts = held.into_iter().map(|held| {
-            let receipt = AmqpReceipt {
-                place: held.place,
-                shared: Arc::downgrade(shared),
-            };
-            held.delivery.with_receipt(receipt).0
-        });
-        receipts.collect()
+        let receive = Receive {
+            destination: &self.destination,
+            puller: Puller::Source,
+            parent: &Context::new(),
+            started,
+            messages: &messages,
+            batch: true,
+        };
+        instrumentation.received(&receive, &Outcome::success());
+    }
+}
+
+impl AmqpReceipt {
+    /// A delivery with its receipt, as it is handed over.
+    fn hand_over(held: Held, shared: &Arc<Shared>) -> Delivery<Self> {
+        let receipt = Self {
+            place: held.place,
+            shared: Arc::downgrade(shared),
+        };
+        held.delivery.with_receipt(receipt).0
     }
 }
 
@@ -202,13 +206,36 @@ impl Source for AmqpSource {
 
     async fn receive(&self, max: usize) -> Result<Vec<Delivery<AmqpReceipt>>> {
         let shared = &self.running(Operation::Receive)?.shared;
-        Ok(self.hand_over(shared.receive(max).await?, shared))
+        let held = shared.receive(max).await?;
+        self.record(&held);
+        Ok(held
+            .into_iter()
+            .map(|held| AmqpReceipt::hand_over(held, shared))
+            .collect())
     }
 
     async fn settle(&self, mut receipt: AmqpReceipt, how: Settlement) -> Result<Settled> {
         receipt.shared = Weak::new();
         let shared = &self.running(Operation::Settle)?.shared;
         Ok(shared.settle(receipt.place, how))
+    }
+
+    async fn exchange(
+        &self,
+        mut receipt: AmqpReceipt,
+        how: Settlement,
+    ) -> (Result<Settled>, Option<Delivery<AmqpReceipt>>) {
+        receipt.shared = Weak::new();
+        let shared = match self.running(Operation::Settle) {
+            Ok(running) => &running.shared,
+            Err(error) => return (Err(error), None),
+        };
+        let (settled, next) = shared.exchange(receipt.place, how);
+        let next = next.map(|held| {
+            self.record(std::slice::from_ref(&held));
+            AmqpReceipt::hand_over(held, shared)
+        });
+        (Ok(settled), next)
     }
 
     async fn close(&self, deadline: Instant) -> Result<()> {

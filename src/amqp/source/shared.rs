@@ -58,6 +58,11 @@ impl Shared {
         self.change(|state, now| state.settle(place, how, now))
     }
 
+    /// Settles, and takes the next where one waits.
+    pub(super) fn exchange(&self, place: Place, how: Settlement) -> (Settled, Option<Held>) {
+        self.change(|state, now| (state.settle(place, how, now), state.pop()))
+    }
+
     pub(super) fn abandon(&self, place: Place) {
         self.change(|state, now| state.abandon(place, now));
     }

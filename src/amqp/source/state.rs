@@ -88,6 +88,11 @@ impl State {
         self.deliveries.take(max)
     }
 
+    /// Hands over one delivery.
+    pub(super) fn pop(&mut self) -> Option<Held> {
+        self.deliveries.pop()
+    }
+
     /// What the channel in use has brought; `redelivered` as the broker says.
     pub(super) fn arrived(
         &mut self,

@@ -146,7 +146,7 @@ impl Running {
             }
             // The receipt is held meanwhile: a call that is dropped lets the message come again.
             // Boxed, because it is rare, and would make every settlement's future large.
-            if Box::pin(retries.send(&self.shared.reader, ticket, *delay)).await {
+            if Box::pin(retries.send(ticket, *delay)).await {
                 return Some((receipt.ticket.take()?, Fate::Done));
             }
         }

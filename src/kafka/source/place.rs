@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use opentelemetry::Context;
 
-use crate::contract::{Lane, LeaseKeeper};
+use crate::contract::{Lane, LeaseKeeper, Message};
 use crate::kafka::record::Record;
 
 /// One of the topics that a source reads.
@@ -47,6 +47,11 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
+    /// The message of the record.
+    pub(super) fn message(&self) -> Message {
+        self.record.message(&self.assignment.name)
+    }
+
     /// Why the lane of a record that was rejected goes no further.
     pub(super) fn stopped(&self, reason: &str) -> String {
         let (partition, offset) = (&self.assignment.name, self.record.offset);

@@ -63,7 +63,7 @@ impl Reader {
     /// A delivery of a record; with the first one its context is extracted.
     pub(super) fn deliver(&self, ticket: &mut Ticket) -> Delivery<()> {
         let destination = self.destination(ticket.assignment.place.topic);
-        let message = ticket.record.message(&ticket.assignment.name);
+        let message = ticket.message();
         let extract = || self.extract(destination, &message.headers);
         let context = ticket.context.get_or_insert_with(extract).clone();
         let lease = ticket.assignment.keeper.lease();

@@ -37,15 +37,9 @@ impl Retries {
 
     /// Sends a message to be tried again; says whether the topic has it. Where it has not, the
     /// message is held in this process.
-    pub(super) async fn send(
-        &self,
-        reader: &Reader,
-        ticket: &Ticket,
-        delay: Option<Duration>,
-    ) -> bool {
+    pub(super) async fn send(&self, ticket: &Ticket, delay: Option<Duration>) -> bool {
         let process = Context::current();
-        let topic = &reader.destination(ticket.assignment.place.topic).name;
-        let mut message = ticket.record.message(topic);
+        let mut message = ticket.message();
         let headers = &mut message.headers;
         headers.set(ATTEMPT, ticket.attempt.to_string());
         match tracehop_propagation::traceparent(process.span().span_context()) {
