@@ -10,7 +10,6 @@ use tokio::time::Instant;
 
 use super::builder::Settings;
 use super::place::Ticket;
-use super::reader::Reader;
 use crate::contract::{Destination, Headers, Result, Sink as _, Value, later};
 use crate::kafka::KafkaSink;
 use crate::kafka::record::millis;
