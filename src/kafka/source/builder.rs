@@ -213,6 +213,9 @@ impl KafkaSourceBuilder {
             ("auto.offset.reset", "earliest"),
             // librdkafka's own 1,000 ms stall a consumer that is slower than the fetcher.
             ("fetch.queue.backoff.ms", "10"),
+            // A broker is asked for one fetch at a time. Where it waits for partitions without
+            // records, another whose queue was full when it was sent runs dry meanwhile.
+            ("fetch.wait.max.ms", "50"),
             // Each of our partition queues has this for itself; librdkafka's own 64 MiB are meant
             // for one queue of all partitions.
             ("queued.min.messages", "10000"),
