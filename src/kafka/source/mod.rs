@@ -101,8 +101,8 @@ impl KafkaSource {
     /// Sets up a source. The configuration is librdkafka's own (2.12), with `bootstrap.servers` and
     /// what security needs; of what it leaves open the source sets `isolation.level` to
     /// `read_committed`, `auto.offset.reset` to `earliest`, `fetch.queue.backoff.ms` to 10,
-    /// `fetch.wait.max.ms` to 50, and what librdkafka keeps ready of each partition to 4 MiB (`queued.max.messages.kbytes`) or 10,000
-    /// records (`queued.min.messages`).
+    /// `fetch.wait.max.ms` to 50, and what librdkafka keeps ready of each partition to 4 MiB
+    /// (`queued.max.messages.kbytes`) or 10,000 records (`queued.min.messages`).
     pub fn builder(
         config: ClientConfig,
         topic: impl Into<String>,
