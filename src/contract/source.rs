@@ -62,16 +62,19 @@ pub trait Source: Send + Sync + 'static {
     /// Provided: [`settle`](Self::settle) and then [`receive`](Self::receive).
     ///
     /// Not cancel-safe, as [`settle`](Self::settle) is not; what was taken comes again.
+    ///
+    /// # Errors
+    /// As [`settle`](Self::settle); nothing is taken then.
     fn exchange(
         &self,
         receipt: Self::Receipt,
         how: Settlement,
-    ) -> impl Future<Output = (Result<Settled>, Option<Delivery<Self::Receipt>>)> + Send {
+    ) -> impl Future<Output = Result<(Settled, Option<Delivery<Self::Receipt>>)>> + Send {
         async move {
-            let settled = self.settle(receipt, how).await;
+            let settled = self.settle(receipt, how).await?;
             // What ends the source is told again by the next receive.
             let next = self.receive(1).now_or_never().and_then(Result::ok);
-            (settled, next.and_then(|mut taken| taken.pop()))
+            Ok((settled, next.and_then(|mut taken| taken.pop())))
         }
     }
 

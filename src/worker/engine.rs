@@ -185,7 +185,10 @@ impl<S: Source, W: Work> Engine<S, W> {
                         let settling = source.settle(receipt, settle);
                         (settling.with_context(span.context().clone()).await, None)
                     }
-                    None if self.goes_on() => source.exchange(receipt, settle).await,
+                    None if self.goes_on() => match source.exchange(receipt, settle).await {
+                        Ok((settled, next)) => (Ok(settled), next),
+                        Err(error) => (Err(error), None),
+                    },
                     None => (source.settle(receipt, settle).await, None),
                 };
                 (Some(told), settled, next)

@@ -224,18 +224,15 @@ impl Source for AmqpSource {
         &self,
         mut receipt: AmqpReceipt,
         how: Settlement,
-    ) -> (Result<Settled>, Option<Delivery<AmqpReceipt>>) {
+    ) -> Result<(Settled, Option<Delivery<AmqpReceipt>>)> {
         receipt.shared = Weak::new();
-        let shared = match self.running(Operation::Settle) {
-            Ok(running) => &running.shared,
-            Err(error) => return (Err(error), None),
-        };
+        let shared = &self.running(Operation::Settle)?.shared;
         let (settled, next) = shared.exchange(receipt.place, how);
         let next = next.map(|held| {
             self.record(std::slice::from_ref(&held));
             AmqpReceipt::hand_over(held, shared)
         });
-        (Ok(settled), next)
+        Ok((settled, next))
     }
 
     async fn close(&self, deadline: Instant) -> Result<()> {

@@ -218,18 +218,15 @@ impl Source for KafkaSource {
         &self,
         mut receipt: KafkaReceipt,
         how: Settlement,
-    ) -> (Result<Settled>, Option<Delivery<KafkaReceipt>>) {
-        let running = match self.running(Operation::Settle) {
-            Ok(running) => running,
-            Err(error) => return (Err(error), None),
-        };
+    ) -> Result<(Settled, Option<Delivery<KafkaReceipt>>)> {
+        let running = self.running(Operation::Settle)?;
         let Some((ticket, fate)) = running.fate(&mut receipt, how).await else {
-            return (Ok(Settled::LeaseLost), None);
+            return Ok((Settled::LeaseLost, None));
         };
         let shared = &running.shared;
         let (settled, next) = shared.exchange(&ticket, fate);
         let next = next.map(|ticket| KafkaReceipt::hand_over(ticket, shared));
-        (Ok(settled), next)
+        Ok((settled, next))
     }
 
     async fn close(&self, deadline: Instant) -> Result<()> {

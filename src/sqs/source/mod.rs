@@ -212,15 +212,12 @@ impl Source for SqsSource {
         &self,
         mut receipt: SqsReceipt,
         how: Settlement,
-    ) -> (Result<Settled>, Option<Delivery<SqsReceipt>>) {
+    ) -> Result<(Settled, Option<Delivery<SqsReceipt>>)> {
         receipt.shared = Weak::new();
-        let shared = match self.running(Operation::Settle) {
-            Ok(running) => &running.shared,
-            Err(error) => return (Err(error), None),
-        };
+        let shared = &self.running(Operation::Settle)?.shared;
         let (settled, next) = shared.exchange(receipt.id, receipt.lane.as_ref(), how);
         let next = next.map(|held| SqsReceipt::hand_over(held, shared));
-        (Ok(settled), next)
+        Ok((settled, next))
     }
 
     /// A receive in flight is waited for up to the deadline, and what it brings is given back: SQS
