@@ -57,9 +57,9 @@ pub trait Source: Send + Sync + 'static {
         how: Settlement,
     ) -> impl Future<Output = Result<Settled>> + Send;
 
-    /// Settles a delivery, and takes the next where one waits: what a settlement sets free goes to
-    /// who settled, and nobody who waits in [`receive`](Self::receive) is woken for it.
-    /// Provided: [`settle`](Self::settle) and then [`receive`](Self::receive).
+    /// Settles a delivery, and takes the next where one waits. Provided: [`settle`](Self::settle) and
+    /// then [`receive`](Self::receive). A source that does both in one step wakes nobody who waits
+    /// for what the settlement sets free.
     ///
     /// Not cancel-safe, as [`settle`](Self::settle) is not; what was taken comes again.
     ///

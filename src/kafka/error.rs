@@ -43,6 +43,14 @@ pub(super) fn kind(error: &KafkaError) -> ErrorKind {
     }
 }
 
+/// Whether it will be so for every other try.
+pub(super) fn is_refused(error: &KafkaError) -> bool {
+    matches!(
+        kind(error),
+        ErrorKind::Denied | ErrorKind::Credentials | ErrorKind::Config
+    )
+}
+
 fn of_code(code: Code) -> ErrorKind {
     match code {
         Code::UnknownTopic

@@ -208,7 +208,7 @@ impl ProcessSpan {
     }
 
     /// The same, for those who outlive the span; `None` where there is none.
-    pub(crate) fn shared_trace(&self) -> Option<Arc<Trace>> {
+    pub fn shared_trace(&self) -> Option<Arc<Trace>> {
         self.trace.clone()
     }
 

@@ -1,9 +1,11 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use opentelemetry::Context;
 use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::SpanContext;
+use tokio::task::coop::consume_budget;
 
 use super::dead_letter::DeadLetter;
 use super::handle::{Stage, Status};
@@ -50,7 +52,8 @@ impl<S: Source, W: Work> Engine<S, W> {
         &self,
         deliveries: Few<Delivery<S::Receipt>>,
     ) -> Option<Delivery<S::Receipt>> {
-        let _in_hand = self.status.in_hand(deliveries.len());
+        // Others of this thread have their turn too, where neither source nor handler ever waits.
+        consume_budget().await;
         let _counted: Vec<_> = deliveries
             .iter()
             .filter_map(|delivery| self.rules.instrumentation.in_flight(&delivery.destination))
@@ -104,7 +107,8 @@ impl<S: Source, W: Work> Engine<S, W> {
     /// Whether a slot takes its next delivery itself; what is to be handled together is for the
     /// receiving loop to put together.
     fn goes_on(&self) -> bool {
-        self.work.most() == 1 && self.status.stage() == Stage::Running && self.gate.is_open()
+        let single = self.work.most() == 1 && !self.work.together();
+        single && self.status.stage() == Stage::Running && self.gate.is_open()
     }
 
     /// What becomes of a delivery, where it does not go `behind` another of its lane; `None` where
@@ -194,8 +198,8 @@ impl<S: Source, W: Work> Engine<S, W> {
                 (Some(told), settled, next)
             }
         };
-        if let Some(next) = &next {
-            self.status.received(next.received_at);
+        if next.is_some() {
+            self.status.received(SystemTime::now());
         }
         let destination = handled.incoming.destination();
         let mut processed = Processed {

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::coop::consume_budget;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -183,10 +182,9 @@ impl<S: Source, W: Work> Run<S, W> {
         let engine = Arc::clone(&self.engine);
         // Boxed, because spawning moves a future several times, and this one is large.
         self.handlers.spawn(Box::pin(async move {
+            // One that goes on has as many in hand as before: it is then always one.
+            let _in_hand = engine.status.in_hand(deliveries.len());
             while let Some(next) = engine.attend(deliveries).await {
-                // Others of this thread have their turn too, where neither source nor handler
-                // ever waits.
-                consume_budget().await;
                 deliveries = Few::from([next]);
             }
             drop(slot);

@@ -1,6 +1,6 @@
 //! What the group is told of the positions.
 
-use rdkafka::producer::Producer as _;
+use rdkafka::producer::{BaseProducer, Producer as _};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use tokio::time::Instant;
 use tracehop::contract::{Capacity, Message, Settlement, Sink as _, Source as _};
@@ -8,21 +8,36 @@ use tracehop::kafka::{KafkaSink, KafkaSource};
 
 use super::support::{LIMIT, mock, on};
 
+/// A source that has acknowledged a message, and whose commits are answered with these errors first.
+async fn acknowledged(mock: &BaseProducer, errors: &[RDKafkaRespErr]) -> KafkaSource {
+    let cluster = mock.client().mock_cluster().unwrap();
+    cluster.create_topic("orders", 1, 1).unwrap();
+    let sink = KafkaSink::new(on(mock), "orders").unwrap();
+    sink.send(Message::new("one")).await.unwrap();
+    let source = KafkaSource::new(on(mock), "orders", "workers").unwrap();
+    source.open(Capacity::slots(1)).await.unwrap();
+    let delivery = source.receive(1).await.unwrap().pop().unwrap();
+    cluster.request_errors(RDKafkaApiKey::OffsetCommit, errors);
+    let settlement = Settlement::Ack;
+    source.settle(delivery.receipt, settlement).await.unwrap();
+    source
+}
+
 /// While its members are told of a new generation, a group takes no commits.
 #[tokio::test]
 async fn a_commit_that_meets_a_rebalance_is_made_again_before_the_source_is_closed() {
     let mock = mock();
-    let cluster = mock.client().mock_cluster().unwrap();
-    cluster.create_topic("orders", 1, 1).unwrap();
-    let sink = KafkaSink::new(on(&mock), "orders").unwrap();
-    sink.send(Message::new("one")).await.unwrap();
-    let source = KafkaSource::new(on(&mock), "orders", "workers").unwrap();
-    source.open(Capacity::slots(1)).await.unwrap();
-    let delivery = source.receive(1).await.unwrap().pop().unwrap();
-    let settlement = Settlement::Ack;
-    source.settle(delivery.receipt, settlement).await.unwrap();
     let rebalancing = RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
-    cluster.request_errors(RDKafkaApiKey::OffsetCommit, &[rebalancing, rebalancing]);
+    let source = acknowledged(&mock, &[rebalancing, rebalancing]).await;
     source.close(Instant::now() + LIMIT).await.unwrap();
     assert_eq!(source.backlog().await.unwrap(), Some(0), "it is committed");
+}
+
+#[tokio::test]
+async fn a_commit_that_is_denied_is_not_made_again() {
+    let mock = mock();
+    let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+    let source = acknowledged(&mock, &[denied]).await;
+    let error = source.close(Instant::now() + LIMIT).await.unwrap_err();
+    assert!(error.to_string().ends_with("committed: 1"), "{error}");
 }

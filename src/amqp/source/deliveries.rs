@@ -178,10 +178,13 @@ impl Deliveries {
     /// A copy is in its retry queue; else its message is held back here.
     pub(super) fn copied(&mut self, retry: &Retry, arrived: bool, now: Instant) {
         let Place { channel, tag } = retry.place;
-        if channel != self.channel || self.ladder.held(tag).is_none() {
+        if channel != self.channel {
             return;
         }
         self.copying -= 1;
+        if self.ladder.held(tag).is_none() {
+            return;
+        }
         if arrived {
             self.record(tag, How::Ack, now);
         } else {

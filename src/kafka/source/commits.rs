@@ -13,7 +13,9 @@ use super::driver::Driver;
 use super::group::{Event, Group};
 use super::place::Place;
 use super::shared::Shared;
+use super::state::Finished;
 use crate::contract::later;
+use crate::kafka::error;
 use crate::kafka::failure::operation_error;
 use crate::telemetry::{Outcome, SettleSpan};
 
@@ -63,12 +65,19 @@ pub(super) struct Commits {
     committer: Committer,
     /// In the order in which they were sent, which is that of their answers.
     under_way: VecDeque<Commit>,
-    /// After one that failed: when it is made again, where somebody waits for it.
-    again: Option<Instant>,
+    /// How the last one failed.
+    failed: Option<Failed>,
+}
+
+struct Failed {
+    at: Instant,
+    /// No other try will fare better.
+    for_good: bool,
 }
 
 struct Commit {
     positions: Vec<(Place, i64)>,
+    finished: Finished,
     span: SettleSpan,
 }
 
@@ -79,7 +88,7 @@ impl Commits {
             due: later(Instant::now(), interval),
             committer,
             under_way: VecDeque::new(),
-            again: None,
+            failed: None,
         }
     }
 
@@ -107,24 +116,29 @@ impl Driver {
     /// Commits everything, and waits for that up to the limit.
     pub(super) fn commit_all(&mut self, limit: Duration) {
         let until = Instant::now() + limit;
-        while !self.has_committed(None, until) {
+        while !self.commits_until(None, until) {
             thread::park_timeout(RETRY);
             self.serve();
             self.rebalance();
         }
     }
 
-    /// Commits these partitions, or everything, and says whether the broker has that, or the time
-    /// is over. One that fails is made again: in the middle of a rebalance a coordinator takes no
-    /// commit of a member that has not heard of its new generation.
-    pub(super) fn has_committed(&mut self, of: Option<&[Place]>, until: Instant) -> bool {
+    /// Commits these partitions, or everything, and says whether that is over: because the broker
+    /// has it, or will not take it, or because it is `until`. What fails is tried again: in the
+    /// middle of a rebalance a coordinator takes no commit of a member that has not heard of its
+    /// new generation.
+    pub(super) fn commits_until(&mut self, of: Option<&[Place]>, until: Instant) -> bool {
         let now = Instant::now();
         if until <= now {
             return true;
         }
-        let early = self.commits.again.is_some_and(|again| again > now);
-        if early || !self.commits.are_answered() {
+        if !self.commits.are_answered() {
             return false;
+        }
+        match &self.commits.failed {
+            Some(failed) if failed.for_good => return true,
+            Some(failed) if failed.at + RETRY > now => return false,
+            _ => {}
         }
         self.commit(of);
         self.commits.are_answered()
@@ -135,9 +149,9 @@ impl Driver {
         let Some(commit) = self.commits.under_way.pop_front() else {
             return;
         };
-        self.commits.again = None;
         match result {
             Ok(()) => {
+                self.commits.failed = None;
                 let mut state = self.shared.lock();
                 for (place, position) in commit.positions {
                     state.committed(place, position);
@@ -145,8 +159,14 @@ impl Driver {
             }
             // The next commit says the same again, or the next member begins further back.
             Err(error) => {
-                tracing::warn!(%error, "a commit failed");
-                self.commits.again = Some(Instant::now() + RETRY);
+                if self.commits.failed.is_none() {
+                    tracing::warn!(%error, "a commit failed");
+                }
+                self.commits.failed = Some(Failed {
+                    at: Instant::now(),
+                    for_good: error::is_refused(error),
+                });
+                self.shared.lock().not_committed(commit.finished);
             }
         }
         commit
@@ -172,7 +192,11 @@ impl Driver {
         let span = self.shared.reader.commit(&finished);
         // The thread ends after this one has stopped committing.
         if self.commits.committer.requests.send(list).is_ok() {
-            self.commits.under_way.push_back(Commit { positions, span });
+            self.commits.under_way.push_back(Commit {
+                positions,
+                finished,
+                span,
+            });
         }
     }
 }

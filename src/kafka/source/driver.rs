@@ -16,7 +16,7 @@ use super::place::Place;
 use super::rebalance::Revoking;
 use super::shared::Shared;
 use super::trouble::Troubles;
-use crate::contract::{Error, ErrorKind, Operation, Result};
+use crate::contract::{Error, Operation, Result};
 use crate::kafka::error::{self, failure};
 use crate::telemetry::Started;
 
@@ -129,10 +129,7 @@ impl Driver {
             Event::Committed(result) => self.committed(&result),
             Event::Trouble(error, reason) => {
                 let main = &self.shared.reader.main;
-                let refused = matches!(
-                    error::kind(&error),
-                    ErrorKind::Denied | ErrorKind::Credentials | ErrorKind::Config
-                );
+                let refused = error::is_refused(&error);
                 if fatal {
                     let failure = failure(Operation::Receive, main, &error, Some(&reason));
                     self.fail(failure);

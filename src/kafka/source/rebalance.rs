@@ -98,7 +98,7 @@ impl Driver {
             }
         }
         match revoking.stage {
-            Stage::Committing { until } if self.has_committed(Some(&revoking.places), until) => {
+            Stage::Committing { until } if self.commits_until(Some(&revoking.places), until) => {
                 self.unassign(&revoking.partitions, &revoking.places);
             }
             Stage::Draining { .. } | Stage::Committing { .. } => self.revoking = Some(revoking),

@@ -88,6 +88,14 @@ pub(super) struct Finished {
 }
 
 impl Finished {
+    /// With what was finished before it, and could not be committed.
+    fn after(&mut self, mut earlier: Self) {
+        earlier.first.append(&mut self.first);
+        earlier.first.truncate(Self::MOST);
+        self.first = earlier.first;
+        self.count += earlier.count;
+    }
+
     /// As many links as the SDK keeps of a span by default (`OTEL_SPAN_LINK_COUNT_LIMIT`).
     const MOST: usize = 128;
 

@@ -122,6 +122,11 @@ impl State {
         self.unflushed
     }
 
+    /// What was finished could not be committed: the next commit tells of it.
+    pub(in crate::kafka::source) fn not_committed(&mut self, finished: Finished) {
+        self.finished.after(finished);
+    }
+
     /// The broker has a position.
     pub(in crate::kafka::source) fn committed(&mut self, place: Place, position: i64) {
         if let Some(partition) = self.partitions.get_mut(&place) {

@@ -220,4 +220,7 @@ fn of_what_is_finished_the_first_is_told_and_all_is_counted() {
     assert_eq!((finished.count, finished.first.len()), (200, 128));
     assert_eq!(finished.first.last().unwrap().1, 127);
     assert_eq!(state.finished().count, 0);
+    state.not_committed(finished);
+    let again = state.finished();
+    assert_eq!((again.count, again.first.len()), (200, 128));
 }
