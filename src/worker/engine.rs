@@ -1,6 +1,5 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
 
 use opentelemetry::Context;
 use opentelemetry::context::FutureExt as _;
@@ -199,7 +198,7 @@ impl<S: Source, W: Work> Engine<S, W> {
             }
         };
         if next.is_some() {
-            self.status.received(SystemTime::now());
+            self.status.received();
         }
         let destination = handled.incoming.destination();
         let mut processed = Processed {

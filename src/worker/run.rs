@@ -2,7 +2,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
@@ -112,7 +112,7 @@ impl<S: Source, W: Work> Run<S, W> {
             if deliveries.is_empty() {
                 return Ok(());
             }
-            self.engine.status.received(SystemTime::now());
+            self.engine.status.received();
             if together {
                 let gathered = self.gather(deliveries, most).await;
                 self.spawn(slot, gathered);

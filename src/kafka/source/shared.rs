@@ -55,21 +55,12 @@ impl Shared {
         loop {
             // Made before the look, so that nothing that arrives falls between the two.
             let arrived = self.arrived.notified();
-            {
-                let mut state = self.lock();
-                if let Some(error) = state.fatal() {
-                    return Err(error.clone());
-                }
-                let taken = state.take(max.max(1));
-                let closing = state.is_closing();
-                let stirs = state.stirs();
-                drop(state);
-                if stirs {
-                    self.stir();
-                }
-                if !taken.is_empty() || closing {
-                    return Ok(taken);
-                }
+            let (taken, closing) = self.change(|state, _| match state.fatal() {
+                Some(error) => Err(error.clone()),
+                None => Ok((state.take(max.max(1)), state.is_closing())),
+            })?;
+            if !taken.is_empty() || closing {
+                return Ok(taken);
             }
             arrived.await;
         }
