@@ -206,7 +206,7 @@ impl Deliveries {
     /// When there is something to do next.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let round = self.ladder.due().filter(|_| self.ladder.flying() == 0);
-        let expires = self.ladder.items().next().map(|granted| granted.expires);
+        let expires = self.ladder.oldest().map(|granted| granted.expires);
         [round, self.holds.next_due(), expires]
             .into_iter()
             .flatten()

@@ -191,6 +191,12 @@ impl<T> Ladder<T> {
         self.foot.iter().chain(rungs)
     }
 
+    /// The longest unsettled delivery.
+    pub(super) fn oldest(&self) -> Option<&T> {
+        let held = |rung: &&Rung<T>| rung.stage == Stage::Held;
+        self.rungs.iter().find(held)?.item.as_ref()
+    }
+
     /// The tags of the unsettled deliveries up to the first that `goes_on` holds for.
     pub(super) fn held_until(&self, goes_on: impl Fn(&T) -> bool) -> Vec<u64> {
         let rungs = (self.first..).zip(&self.rungs);

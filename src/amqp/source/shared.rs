@@ -16,8 +16,8 @@ pub(super) struct Shared {
     arrived: Notify,
     /// There is something for the driver to do.
     stirred: Notify,
-    /// The driver has got something to the broker.
-    looked: Notify,
+    /// The broker has every settlement, and stopped delivering.
+    flushed: Notify,
 }
 
 impl Shared {
@@ -26,7 +26,7 @@ impl Shared {
             state: Mutex::new(state),
             arrived: Notify::new(),
             stirred: Notify::new(),
-            looked: Notify::new(),
+            flushed: Notify::new(),
         }
     }
 
@@ -75,11 +75,11 @@ impl Shared {
     /// Waits until the broker has stopped delivering and read every settlement.
     pub(super) async fn flushed(&self) {
         loop {
-            let looked = self.looked.notified();
+            let flushed = self.flushed.notified();
             if self.lock().is_flushed() {
                 return;
             }
-            looked.await;
+            flushed.await;
         }
     }
 
@@ -110,7 +110,7 @@ impl Shared {
             self.stirred.notify_one();
         }
         if flushed {
-            self.looked.notify_waiters();
+            self.flushed.notify_waiters();
         }
         answer
     }

@@ -6,7 +6,7 @@ use crate::contract::{Lane, LeaseKeeper, Message};
 use crate::kafka::record::Record;
 
 /// One of the topics that a source reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Topic {
     Main,
     /// Where failed messages wait for their next attempt.
@@ -14,7 +14,7 @@ pub(super) enum Topic {
 }
 
 /// A partition of one of the topics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
     pub(super) topic: Topic,
     pub(super) partition: i32,

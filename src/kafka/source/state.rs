@@ -112,13 +112,18 @@ impl Finished {
 #[derive(Debug, Default)]
 struct Back {
     items: Vec<Ticket>,
-    until: Option<Instant>,
+    /// The longest delay that was asked for, and the partition of the record that it was asked for.
+    until: Option<(Instant, Place)>,
 }
 
 #[derive(Debug)]
 enum Timer {
     Appear(Box<Ticket>),
-    Resume(Lane),
+    /// The lane goes on, unless before that its partition goes.
+    Resume {
+        lane: Lane,
+        place: Place,
+    },
 }
 
 impl State {

@@ -131,6 +131,7 @@ fn nothing_is_held_for_longer_than_the_broker_waits() {
     world.arrives();
     world.later(SECOND * 100);
     assert!(world.round().is_empty() && lease.is_lost());
+    assert_eq!(world.state.sleep(), Some(world.now + LINGER));
     world.later(LINGER);
     assert_eq!(world.round(), [(How::Requeue, 1); 3]);
     assert!(world.state.take(9).is_empty());

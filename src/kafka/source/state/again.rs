@@ -17,15 +17,18 @@ impl State {
             }
             match entry.remove() {
                 Timer::Appear(ticket) => self.wait(*ticket),
-                Timer::Resume(lane) => {
-                    let mut stopped = self.partitions.values().flat_map(|one| &one.stopped);
-                    if !stopped.any(|(stopped, _)| stopped.as_ref() == Some(&lane)) {
-                        self.buffer.resume(&lane);
-                    }
-                }
+                Timer::Resume { lane, .. } => self.resume(&lane),
             }
         }
         None
+    }
+
+    /// The lane goes on, unless a rejected record has stopped it.
+    pub(super) fn resume(&mut self, lane: &Lane) {
+        let mut stopped = self.partitions.values().flat_map(|one| &one.stopped);
+        if !stopped.any(|(stopped, _)| stopped.as_ref() == Some(lane)) {
+            self.buffer.resume(lane);
+        }
     }
 
     /// One less of the lane is out. With the last one, what came back takes its old places, and
@@ -50,8 +53,9 @@ impl State {
         };
         if let Some((ticket, _)) = back {
             let back = self.back.entry(lane.clone()).or_default();
+            let place = ticket.assignment.place;
             back.items.push(ticket);
-            back.until = back.until.max(until);
+            back.until = back.until.max(until.map(|until| (until, place)));
         }
         if !self.buffer.settled(lane) {
             return;
@@ -59,9 +63,10 @@ impl State {
         let Some(mut back) = self.back.remove(lane) else {
             return;
         };
-        if let Some(until) = back.until {
-            self.buffer.hold(lane);
-            self.after(until, Timer::Resume(lane.clone()));
+        if let Some((until, place)) = back.until {
+            let lane = lane.clone();
+            self.buffer.hold(&lane);
+            self.after(until, Timer::Resume { lane, place });
         }
         back.items
             .sort_unstable_by_key(|ticket| std::cmp::Reverse(ticket.record.offset));

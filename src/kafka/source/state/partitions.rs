@@ -53,11 +53,24 @@ impl State {
         for ticket in self.buffer.extract(gone) {
             self.bytes -= ticket.record.size();
         }
-        for back in self.back.values_mut() {
+        self.back.retain(|_, back| {
             back.items.retain(|ticket| !gone(ticket));
+            !back.items.is_empty()
+        });
+        let mut resumed = Vec::new();
+        self.timers.retain(|_, timer| match timer {
+            Timer::Appear(ticket) => !gone(ticket),
+            Timer::Resume { lane, place } => {
+                let goes = places.contains(place);
+                if goes {
+                    resumed.push(lane.clone());
+                }
+                !goes
+            }
+        });
+        for lane in resumed {
+            self.resume(&lane);
         }
-        self.timers
-            .retain(|_, timer| !matches!(timer, Timer::Appear(ticket) if gone(ticket)));
     }
 
     /// How many deliveries of these partitions are in hand.
@@ -74,12 +87,9 @@ impl State {
                 continue;
             };
             partition.assignment.keeper.revoke();
-            for lane in partition
-                .stopped
-                .iter()
-                .filter_map(|(lane, _)| lane.as_ref())
-            {
-                self.buffer.resume(lane);
+            let stopped = partition.stopped.iter();
+            for lane in stopped.filter_map(|(lane, _)| lane.as_ref()) {
+                self.resume(lane);
             }
         }
     }

@@ -152,7 +152,7 @@ fn a_receipt_of_an_earlier_assignment_settles_nothing_and_frees_its_lane() {
 }
 
 #[test]
-fn a_stopped_lane_stays_stopped_until_itspartition_goes() {
+fn a_stopped_lane_stays_stopped_until_its_partition_goes() {
     let now = Instant::now();
     let (mut state, partition) = arrived(1, &["a", "a", "b"]);
     state.set_joined(true);
@@ -166,6 +166,37 @@ fn a_stopped_lane_stays_stopped_until_itspartition_goes() {
 
     state.unassigned(&[partition.place]);
     assert_eq!(state.trouble(), None);
+    let anew = assignment(0, 2);
+    state.assigned(Arc::clone(&anew));
+    state.arrived(vec![ticket(&anew, Some("a"), 0)]);
+    assert_eq!(offsets(&state.take(9)), [0]);
+}
+
+#[test]
+fn a_lane_that_waits_goes_on_at_once_when_its_partition_goes_and_comes_back() {
+    let now = Instant::now();
+    let (mut state, partition) = arrived(1, &["a", "a"]);
+    let taken = state.take(1);
+    state.settle(&taken[0], again(SECOND), now);
+    assert!(state.take(9).is_empty());
+
+    state.unassigned(&[partition.place]);
+    let anew = assignment(0, 2);
+    state.assigned(Arc::clone(&anew));
+    state.arrived(vec![ticket(&anew, Some("a"), 0)]);
+    assert_eq!(offsets(&state.take(9)), [0]);
+    assert_eq!(state.advance(now), None, "nothing waits any more");
+}
+
+#[test]
+fn a_run_of_a_partition_that_went_before_it_was_settled_holds_no_lane() {
+    let now = Instant::now();
+    let (mut state, partition) = arrived(2, &["a", "a"]);
+    let taken = state.take(9);
+    state.settle(&taken[0], again(SECOND), now);
+    state.unassigned(&[partition.place]);
+    state.settle(&taken[1], Fate::Done, now);
+
     let anew = assignment(0, 2);
     state.assigned(Arc::clone(&anew));
     state.arrived(vec![ticket(&anew, Some("a"), 0)]);
