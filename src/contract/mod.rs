@@ -13,6 +13,8 @@ mod lanes;
 mod later;
 mod lease;
 mod message;
+#[cfg(any(feature = "amqp", feature = "kafka", feature = "sqs"))]
+mod shared;
 mod sink;
 mod source;
 
@@ -27,5 +29,9 @@ pub use lanes::{Lane, Lanes};
 pub(crate) use later::later;
 pub use lease::{Lease, LeaseKeeper};
 pub use message::{Message, Properties};
+#[cfg(feature = "kafka")]
+pub(crate) use shared::Stir;
+#[cfg(any(feature = "amqp", feature = "kafka", feature = "sqs"))]
+pub(crate) use shared::{Knowledge, Shared};
 pub use sink::{Confirm, Sent, Sink, SinkExt};
 pub use source::{Attributes, Capacity, Delivered, Delivery, Settled, Settlement, Source};

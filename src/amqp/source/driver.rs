@@ -12,9 +12,9 @@ use super::delivery::Reader;
 use super::retry::{Retry, RetryQueues};
 use super::session::{Dialer, Session};
 use super::settle;
-use super::shared::Shared;
+use super::state::State;
 use crate::amqp::failure::{failure, timeout};
-use crate::contract::{Error, ErrorKind, Operation};
+use crate::contract::{Error, ErrorKind, Knowledge as _, Operation, Shared};
 
 /// As many deliveries as are read in one go, before settlements have their turn.
 const BURST: usize = 64;
@@ -22,7 +22,7 @@ const BURST: usize = 64;
 /// Keeps a channel open, reads what it brings, and gets settlements to the broker: the only task
 /// that does. Dropping it closes the connection.
 pub(super) struct Driver {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared<State>>,
     pub(super) dialer: Dialer,
     pub(super) reader: Reader,
     /// The connection in use, for those who ask for the backlog.

@@ -12,7 +12,6 @@ mod place;
 mod retry;
 mod session;
 mod settle;
-mod shared;
 mod state;
 
 use std::sync::{Arc, OnceLock, Weak};
@@ -32,14 +31,13 @@ use self::driver::{Driver, Line};
 use self::place::Place;
 use self::retry::RetryQueues;
 use self::session::Dialer;
-use self::shared::Shared;
 use self::state::{Rules, State};
 use super::AmqpUrl;
 use super::destination::Destinations;
 use super::failure::{failure, timeout};
 use crate::contract::{
     Capacity, Delivery, Destination, Error, ErrorKind, Operation, Result, Settled, Settlement,
-    Source,
+    Shared, Source,
 };
 use crate::telemetry::{MessageFacts, MessageLink, Outcome, Puller, Receive, Started};
 
@@ -71,7 +69,7 @@ pub struct AmqpSource {
 
 #[derive(Debug)]
 struct Running {
-    shared: Arc<Shared>,
+    shared: Arc<Shared<State>>,
     line: Arc<Line>,
     _driver: AbortOnDropHandle<()>,
 }
@@ -81,7 +79,7 @@ struct Running {
 pub struct AmqpReceipt {
     place: Place,
     /// Where to say that it was dropped unsettled.
-    shared: Weak<Shared>,
+    shared: Weak<Shared<State>>,
 }
 
 impl AmqpSource {
@@ -164,7 +162,7 @@ impl AmqpSource {
 
 impl AmqpReceipt {
     /// A delivery with its receipt, as it is handed over.
-    fn hand_over(held: Held, shared: &Arc<Shared>) -> Delivery<Self> {
+    fn hand_over(held: Held, shared: &Arc<Shared<State>>) -> Delivery<Self> {
         let receipt = Self {
             place: held.place,
             shared: Arc::downgrade(shared),
@@ -217,7 +215,7 @@ impl Source for AmqpSource {
     async fn settle(&self, mut receipt: AmqpReceipt, how: Settlement) -> Result<Settled> {
         receipt.shared = Weak::new();
         let shared = &self.running(Operation::Settle)?.shared;
-        Ok(shared.settle(receipt.place, how))
+        Ok(shared.change(|state, now| state.settle(receipt.place, how, now)))
     }
 
     async fn exchange(
@@ -227,7 +225,8 @@ impl Source for AmqpSource {
     ) -> Result<(Settled, Option<Delivery<AmqpReceipt>>)> {
         receipt.shared = Weak::new();
         let shared = &self.running(Operation::Settle)?.shared;
-        let (settled, next) = shared.exchange(receipt.place, how);
+        let (settled, next) =
+            shared.change(|state, now| (state.settle(receipt.place, how, now), state.pop()));
         let next = next.map(|held| {
             self.record(std::slice::from_ref(&held));
             AmqpReceipt::hand_over(held, shared)
@@ -239,7 +238,8 @@ impl Source for AmqpSource {
         let Some(running) = self.running.get() else {
             return Ok(());
         };
-        running.shared.close();
+        running.shared.change(State::close);
+        running.shared.driver.notify_one();
         drop(tokio::time::timeout_at(deadline, running.shared.flushed()).await);
         let unconfirmed = running.shared.lock().unconfirmed();
         if unconfirmed == 0 {
@@ -286,7 +286,7 @@ impl Source for AmqpSource {
 impl Drop for AmqpReceipt {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.upgrade() {
-            shared.abandon(self.place);
+            shared.change(|state, now| state.abandon(self.place, now));
         }
     }
 }

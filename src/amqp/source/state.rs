@@ -8,7 +8,7 @@ use super::ladder::{Command, How};
 use super::outage::Outage;
 use super::place::Place;
 use super::retry::Retry;
-use crate::contract::{Delivery, Error, Settled, Settlement};
+use crate::contract::{Delivery, Error, Knowledge, Settled, Settlement};
 
 /// What the user set, as far as decisions depend on it.
 #[derive(Debug)]
@@ -81,11 +81,6 @@ impl State {
     /// Connecting failed. Answers when to try again, unless nothing mends it.
     pub(super) fn failed(&mut self, error: Error, now: Instant) -> Option<Duration> {
         self.outage.goes_on(error, now)
-    }
-
-    /// Hands over up to `max` deliveries.
-    pub(super) fn take(&mut self, max: usize) -> Vec<Held> {
-        self.deliveries.take(max)
     }
 
     /// Hands over one delivery.
@@ -190,22 +185,9 @@ impl State {
         self.sleeps
     }
 
-    /// Whether there is something for the driver to do before it would wake.
-    pub(super) fn stirs(&self) -> bool {
-        let earlier = match (self.deliveries.next_due(), self.sleeps) {
-            (Some(due), Some(sleeps)) => due < sleeps,
-            (due, _) => due.is_some(),
-        };
-        earlier || self.deliveries.hurries()
-    }
-
     /// Whether every settlement has left, with none to come.
     pub(super) fn is_idle(&self) -> bool {
         self.deliveries.unconfirmed() == 0
-    }
-
-    pub(super) fn is_closing(&self) -> bool {
-        self.life != Life::Open
     }
 
     /// The broker has read all that was sent.
@@ -213,22 +195,9 @@ impl State {
         self.life = Life::Flushed;
     }
 
-    pub(super) fn is_flushed(&self) -> bool {
-        self.life == Life::Flushed && self.is_idle()
-    }
-
     /// How many settlements did not get to the broker.
     pub(super) fn unconfirmed(&self) -> usize {
         self.unsent + self.deliveries.unconfirmed()
-    }
-
-    /// Whether who receives has an answer: deliveries, or that there are none to come.
-    pub(super) fn answers(&self) -> bool {
-        self.deliveries.has_buffered() || self.fatal().is_some() || self.is_closing()
-    }
-
-    pub(super) fn fatal(&self) -> Option<&Error> {
-        self.outage.fatal()
     }
 
     pub(super) fn trouble(&self) -> Option<&str> {
@@ -243,6 +212,38 @@ impl State {
                  exchange, and does not tell clients whether it has one"
             );
         }
+    }
+}
+
+impl Knowledge for State {
+    type Item = Held;
+
+    fn take(&mut self, max: usize) -> Vec<Held> {
+        self.deliveries.take(max)
+    }
+
+    fn is_ready(&self) -> bool {
+        self.deliveries.has_buffered()
+    }
+
+    fn fatal(&self) -> Option<&Error> {
+        self.outage.fatal()
+    }
+
+    fn is_closing(&self) -> bool {
+        self.life != Life::Open
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.life == Life::Flushed && self.is_idle()
+    }
+
+    fn stirs(&mut self, _now: Instant) -> bool {
+        let earlier = match (self.deliveries.next_due(), self.sleeps) {
+            (Some(due), Some(sleeps)) => due < sleeps,
+            (due, _) => due.is_some(),
+        };
+        earlier || self.deliveries.hurries()
     }
 }
 

@@ -16,7 +16,7 @@ use super::place::Place;
 use super::rebalance::Revoking;
 use super::shared::Shared;
 use super::trouble::Troubles;
-use crate::contract::{Error, Operation, Result};
+use crate::contract::{Error, Knowledge as _, Operation, Result};
 use crate::kafka::error::{self, failure};
 use crate::telemetry::Started;
 

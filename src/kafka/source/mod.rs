@@ -224,7 +224,8 @@ impl Source for KafkaSource {
             return Ok((Settled::LeaseLost, None));
         };
         let shared = &running.shared;
-        let (settled, next) = shared.exchange(&ticket, fate);
+        let (settled, next) =
+            shared.change(|state, now| (state.settle(&ticket, fate, now), state.pop()));
         let next = next.map(|ticket| KafkaReceipt::hand_over(ticket, shared));
         Ok((settled, next))
     }
@@ -234,7 +235,7 @@ impl Source for KafkaSource {
             return Ok(());
         };
         shared.close();
-        let left = tokio::time::timeout_at(deadline, shared.ended.cancelled()).await;
+        let left = tokio::time::timeout_at(deadline, shared.flushed()).await;
         let uncommitted = shared.lock().unflushed();
         let detail = match left {
             Ok(()) if uncommitted == 0 => return Ok(()),

@@ -150,7 +150,7 @@ impl Drop for Ended {
             }
             let places = state.places();
             state.unassigned(&places);
+            state.end();
         });
-        shared.ended.cancel();
     }
 }

@@ -1,16 +1,17 @@
 mod again;
+mod finished;
 mod partitions;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::Context;
 use tokio::time::Instant;
 
+pub(super) use self::finished::Finished;
 use super::offsets::Offsets;
 use super::place::{Assignment, Place, Ticket};
-use crate::contract::{Error, Lane, Lanes, Settled};
+use crate::contract::{Error, Knowledge, Lane, Lanes, Settled};
 
 /// How many bytes of records a source keeps ready, beyond one record a partition.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
@@ -58,10 +59,18 @@ pub(super) struct State {
     joined: bool,
     /// Why no delivery comes just now.
     trouble: Option<String>,
-    closing: bool,
+    life: Life,
     unflushed: usize,
     /// There is something for the driver to do that it does not know of.
     stirs: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Open,
+    Closing,
+    /// The driver has left the group.
+    Ended,
 }
 
 #[derive(Debug)]
@@ -78,35 +87,6 @@ struct Partition {
     starved: bool,
     /// Lanes that a rejected record stopped, and why.
     stopped: Vec<(Option<Lane>, String)>,
-}
-
-/// What was finished between two commits: the first of it, and how much in all.
-#[derive(Debug, Default)]
-pub(super) struct Finished {
-    pub(super) first: Vec<(Place, i64, Context)>,
-    pub(super) count: usize,
-}
-
-impl Finished {
-    /// With what was finished before it, and could not be committed.
-    fn after(&mut self, mut earlier: Self) {
-        earlier.first.append(&mut self.first);
-        earlier.first.truncate(Self::MOST);
-        self.first = earlier.first;
-        self.count += earlier.count;
-    }
-
-    /// As many links as the SDK keeps of a span by default (`OTEL_SPAN_LINK_COUNT_LIMIT`).
-    const MOST: usize = 128;
-
-    fn note(&mut self, ticket: &Ticket) {
-        self.count += 1;
-        if self.first.len() < Self::MOST {
-            let place = ticket.assignment.place;
-            let context = ticket.context.clone().unwrap_or_default();
-            self.first.push((place, ticket.record.offset, context));
-        }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -140,7 +120,7 @@ impl State {
             fatal: None,
             joined: false,
             trouble: None,
-            closing: false,
+            life: Life::Open,
             unflushed: 0,
             stirs: false,
         }
@@ -165,21 +145,9 @@ impl State {
         }
     }
 
-    /// Hands over up to `max` deliveries.
-    pub(super) fn take(&mut self, max: usize) -> Vec<Ticket> {
-        if self.closing {
-            return Vec::new();
-        }
-        let taken = self.buffer.take(max);
-        for ticket in &taken {
-            self.hand_over(ticket);
-        }
-        taken
-    }
-
     /// Hands over one delivery.
     pub(super) fn pop(&mut self) -> Option<Ticket> {
-        if self.closing {
+        if self.is_closing() {
             return None;
         }
         let taken = self.buffer.pop()?;
@@ -195,11 +163,6 @@ impl State {
         partition.buffered -= 1;
         partition.in_hand += 1;
         self.stirs |= partition.starved && self.has_room();
-    }
-
-    /// Whether the driver is to look again before it would by itself; asked once.
-    pub(super) fn stirs(&mut self) -> bool {
-        std::mem::take(&mut self.stirs)
     }
 
     /// Ends a delivery.
@@ -239,31 +202,24 @@ impl State {
 
     /// Nothing more is handed over.
     pub(super) fn close(&mut self) {
-        self.closing = true;
+        if self.life == Life::Open {
+            self.life = Life::Closing;
+        }
+        self.stirs = true;
         let places = self.places();
         let gone = |ticket: &Ticket| places.contains(&ticket.assignment.place);
         drop(self.buffer.extract(gone));
         self.bytes = 0;
     }
 
-    /// Whether nothing more is handed over.
-    pub(super) fn is_closing(&self) -> bool {
-        self.closing
-    }
-
-    /// Whether a receive has an answer: something to hand over, an error, or the end.
-    pub(super) fn answers(&self) -> bool {
-        self.buffer.is_ready() || self.fatal.is_some() || self.closing
+    /// The driver has left the group, or is gone without.
+    pub(super) fn end(&mut self) {
+        self.life = Life::Ended;
     }
 
     /// The source cannot go on.
     pub(super) fn fail(&mut self, error: Error) {
         self.fatal.get_or_insert(error);
-    }
-
-    /// The error that ended the source.
-    pub(super) fn fatal(&self) -> Option<&Error> {
-        self.fatal.as_ref()
     }
 
     /// Something is wrong for now, or no longer.
@@ -282,6 +238,42 @@ impl State {
         let stopped = stopped.next().map(|(_, reason)| reason.as_str());
         let outside = (!self.joined).then_some("joining the consumer group");
         self.trouble.as_deref().or(outside).or(stopped)
+    }
+}
+
+impl Knowledge for State {
+    type Item = Ticket;
+
+    fn take(&mut self, max: usize) -> Vec<Ticket> {
+        if self.is_closing() {
+            return Vec::new();
+        }
+        let taken = self.buffer.take(max);
+        for ticket in &taken {
+            self.hand_over(ticket);
+        }
+        taken
+    }
+
+    fn is_ready(&self) -> bool {
+        self.buffer.is_ready()
+    }
+
+    fn fatal(&self) -> Option<&Error> {
+        self.fatal.as_ref()
+    }
+
+    fn is_closing(&self) -> bool {
+        self.life != Life::Open
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.life == Life::Ended
+    }
+
+    /// Asked once.
+    fn stirs(&mut self, _now: Instant) -> bool {
+        std::mem::take(&mut self.stirs)
     }
 }
 

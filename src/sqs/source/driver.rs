@@ -10,9 +10,9 @@ use super::delivery::Reader;
 use super::polls::Wait;
 use super::receipt::{Answer, Change, Grant, Id};
 use super::requests::Requests;
-use super::shared::Shared;
+use super::state::State;
 use super::work::{DeadLetter, Work};
-use crate::contract::{Delivery, Error, ErrorKind, Lane, Operation};
+use crate::contract::{Delivery, Error, ErrorKind, Lane, Operation, Shared};
 use crate::sqs::caught::caught;
 use crate::telemetry::{
     MessageFacts, MessageLink, OperationError, Outcome, Puller, Receive, Started,
@@ -23,7 +23,7 @@ use crate::telemetry::{
 /// dropping the driver aborts them. Their futures are boxed, because a task moves its future about
 /// and the SDK's are some ten kilobytes.
 pub(super) struct Driver {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared<State>>,
     pub(super) requests: Requests,
     pub(super) reader: Arc<Reader>,
     pub(super) dead_letters: Option<Arc<DeadLetters>>,
@@ -67,12 +67,8 @@ impl Driver {
     }
 
     fn look(&self) -> (Vec<Work>, Option<Instant>) {
-        let now = Instant::now();
-        let mut state = self.shared.lock();
-        let work = state.work(now);
-        let due = state.sleep(now);
-        self.shared.announce(&state);
-        (work, due)
+        self.shared
+            .change(|state, now| (state.work(now), state.sleep(now)))
     }
 
     fn start(&mut self, work: Work, tasks: &mut JoinSet<Done>) {
@@ -155,9 +151,7 @@ impl Driver {
 
     fn finish(&mut self, done: Option<Done>) {
         let Some(done) = done else { return };
-        let now = Instant::now();
-        let mut state = self.shared.lock();
-        match done {
+        self.shared.change(|state, now| match done {
             Done::Polled {
                 attempt,
                 started,
@@ -180,8 +174,7 @@ impl Driver {
             Done::DeadLettered(id, lane, arrived) => {
                 state.dead_lettered(id, lane.as_ref(), arrived, now);
             }
-        }
-        self.shared.announce(&state);
+        });
     }
 }
 

@@ -12,7 +12,6 @@ mod open;
 mod polls;
 mod receipt;
 mod requests;
-mod shared;
 mod state;
 mod work;
 
@@ -36,13 +35,12 @@ use self::open::QueueFacts;
 use self::polls::Polls;
 use self::receipt::Id;
 use self::requests::Requests;
-use self::shared::Shared;
 use self::state::{Held, State};
 use super::client;
 use super::queue::QueueUrl;
 use crate::contract::{
     Capacity, Delivery, Destination, Error, ErrorKind, Lane, Lanes, Operation, Result, Settled,
-    Settlement, Source,
+    Settlement, Shared, Source,
 };
 
 /// The shortest lease that can be kept alive: SQS counts visibility in whole seconds.
@@ -77,7 +75,7 @@ pub struct SqsSource {
 
 #[derive(Debug)]
 struct Running {
-    shared: Arc<Shared>,
+    shared: Arc<Shared<State>>,
     _driver: AbortOnDropHandle<()>,
 }
 
@@ -87,7 +85,7 @@ pub struct SqsReceipt {
     id: Id,
     lane: Option<Lane>,
     /// Where to say that it was dropped unsettled.
-    shared: Weak<Shared>,
+    shared: Weak<Shared<State>>,
 }
 
 impl SqsSource {
@@ -159,7 +157,7 @@ impl SqsSource {
 impl SqsReceipt {
     /// Hands over with a receipt what has had none in the buffer, where it would keep the source's
     /// state alive.
-    fn hand_over(held: Held, shared: &Arc<Shared>) -> Delivery<Self> {
+    fn hand_over(held: Held, shared: &Arc<Shared<State>>) -> Delivery<Self> {
         let receipt = Self {
             id: held.id,
             lane: held.delivery.lane.clone(),
@@ -205,7 +203,8 @@ impl Source for SqsSource {
     async fn settle(&self, mut receipt: SqsReceipt, how: Settlement) -> Result<Settled> {
         receipt.shared = Weak::new();
         let shared = &self.running(Operation::Settle)?.shared;
-        Ok(shared.settle(receipt.id, receipt.lane.as_ref(), how))
+        let (id, lane) = (receipt.id, receipt.lane.as_ref());
+        Ok(shared.change(|state, now| state.settle(id, lane, how, now)))
     }
 
     async fn exchange(
@@ -215,7 +214,9 @@ impl Source for SqsSource {
     ) -> Result<(Settled, Option<Delivery<SqsReceipt>>)> {
         receipt.shared = Weak::new();
         let shared = &self.running(Operation::Settle)?.shared;
-        let (settled, next) = shared.exchange(receipt.id, receipt.lane.as_ref(), how);
+        let (id, lane) = (receipt.id, receipt.lane.as_ref());
+        let (settled, next) =
+            shared.change(|state, now| (state.settle(id, lane, how, now), state.pop()));
         let next = next.map(|held| SqsReceipt::hand_over(held, shared));
         Ok((settled, next))
     }
@@ -228,7 +229,7 @@ impl Source for SqsSource {
         let Some(running) = self.running.get() else {
             return Ok(());
         };
-        running.shared.close();
+        running.shared.change(State::close);
         let flushed = tokio::time::timeout_at(deadline, running.shared.flushed()).await;
         if flushed.is_ok() {
             return Ok(());
@@ -271,7 +272,7 @@ impl fmt::Debug for SqsSource {
 impl Drop for SqsReceipt {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.upgrade() {
-            shared.abandon(self.id, self.lane.as_ref());
+            shared.change(|state, now| state.abandon(self.id, self.lane.as_ref(), now));
         }
     }
 }

@@ -7,7 +7,7 @@ use super::ledger::Ledger;
 use super::polls::{Polls, Wait};
 use super::receipt::{Answer, Change, Grant, Id, Return};
 use super::work::{DeadLetter, Work};
-use crate::contract::{Delivery, Error, Lane, Lanes, Settled, Settlement};
+use crate::contract::{Delivery, Error, Knowledge, Lane, Lanes, Settled, Settlement};
 
 /// A delivery and the number of its receipt.
 #[derive(Debug)]
@@ -50,11 +50,6 @@ impl State {
             closing: false,
             sleeps: None,
         }
-    }
-
-    /// Hands over up to `max` deliveries.
-    pub(super) fn take(&mut self, max: usize) -> Vec<Held> {
-        self.buffer.take(max)
     }
 
     /// Hands over one delivery.
@@ -168,19 +163,6 @@ impl State {
         self.sleeps
     }
 
-    /// Whether there is something for the driver to do before it would wake.
-    pub(super) fn stirs(&self, now: Instant) -> bool {
-        let earlier = match (self.next_due(), self.sleeps) {
-            (Some(due), Some(sleeps)) => due < sleeps,
-            (due, _) => due.is_some(),
-        };
-        earlier
-            || self.ledger.is_due(now)
-            || self.closing && self.ledger.has_gathered()
-            || !self.dead_letters.is_empty()
-            || self.may_poll() && self.polls.may_start(self.held(), self.ledger.len(), now)
-    }
-
     /// A request that settles or extends failed altogether, or did not.
     pub(super) fn settling(&mut self, trouble: Option<Error>) {
         if let (Some(error), None) = (&trouble, &self.unsettled) {
@@ -229,30 +211,10 @@ impl State {
         self.settle_up(now);
     }
 
-    /// The error that ended the source.
-    pub(super) fn fatal(&self) -> Option<&Error> {
-        self.fatal.as_ref()
-    }
-
-    /// Whether nothing more will be handed over.
-    pub(super) fn is_closing(&self) -> bool {
-        self.closing
-    }
-
-    /// Whether something may be handed over.
-    pub(super) fn is_ready(&self) -> bool {
-        self.buffer.is_ready()
-    }
-
     /// Why no delivery comes just now, or soon will not: what is settled and does not reach the
     /// broker takes up room.
     pub(super) fn trouble(&self) -> Option<&str> {
         self.polls.trouble().or(self.unsettled.as_deref())
-    }
-
-    /// Whether the broker has confirmed every settlement and no receive is in flight.
-    pub(super) fn is_flushed(&self) -> bool {
-        self.polls.flying() == 0 && self.unconfirmed() == 0
     }
 
     /// Settlements that the broker has not confirmed.
@@ -280,6 +242,43 @@ impl State {
             return None;
         }
         self.polls.start(self.held(), self.ledger.len(), now)
+    }
+}
+
+impl Knowledge for State {
+    type Item = Held;
+
+    fn take(&mut self, max: usize) -> Vec<Held> {
+        self.buffer.take(max)
+    }
+
+    fn is_ready(&self) -> bool {
+        self.buffer.is_ready()
+    }
+
+    fn fatal(&self) -> Option<&Error> {
+        self.fatal.as_ref()
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    /// The broker has confirmed every settlement, and no receive is in flight.
+    fn is_flushed(&self) -> bool {
+        self.closing && self.polls.flying() == 0 && self.unconfirmed() == 0
+    }
+
+    fn stirs(&mut self, now: Instant) -> bool {
+        let earlier = match (self.next_due(), self.sleeps) {
+            (Some(due), Some(sleeps)) => due < sleeps,
+            (due, _) => due.is_some(),
+        };
+        earlier
+            || self.ledger.is_due(now)
+            || self.closing && self.ledger.has_gathered()
+            || !self.dead_letters.is_empty()
+            || self.may_poll() && self.polls.may_start(self.held(), self.ledger.len(), now)
     }
 }
 

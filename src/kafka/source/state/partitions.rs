@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Finished, MOST_BYTES, Partition, State, Timer};
+use crate::contract::Knowledge as _;
 use crate::kafka::source::offsets::Offsets;
 use crate::kafka::source::place::{Assignment, Place, Ticket};
 
@@ -25,7 +26,7 @@ impl State {
 
     /// Of each partition that may be fetched from, how many records there is room for.
     pub(in crate::kafka::source) fn rooms(&mut self) -> Vec<(Arc<Assignment>, usize)> {
-        let (prefetch, closing) = (self.prefetch, self.closing);
+        let (prefetch, closing) = (self.prefetch, self.is_closing());
         let crowded = self.bytes >= MOST_BYTES;
         let partitions = self.partitions.values_mut();
         let room = |partition: &mut Partition| {

@@ -116,7 +116,7 @@ fn of_a_partition_that_is_to_go_nothing_more_is_handed_over() {
     assert!(state.take(9).is_empty());
     let settled = state.settle(&taken[0], Fate::Done, now);
     assert_eq!(settled, Settled::Recorded);
-    assert!(state.stirs(), "the partition can go");
+    assert!(state.stirs(now), "the partition can go");
     assert_eq!(state.in_hand(&places), 0);
     assert_eq!(state.uncommitted(Some(&places)), [(partition.place, 1)]);
 }
@@ -205,6 +205,7 @@ fn a_run_of_a_partition_that_went_before_it_was_settled_holds_no_lane() {
 
 #[test]
 fn fetching_stops_at_the_limit_and_is_asked_for_again_when_half_of_it_is_gone() {
+    let now = Instant::now();
     let mut state = State::new(1, 4);
     let partition = assignment(0, 1);
     state.assigned(Arc::clone(&partition));
@@ -216,9 +217,9 @@ fn fetching_stops_at_the_limit_and_is_asked_for_again_when_half_of_it_is_gone() 
     );
     assert!(state.rooms().is_empty());
     state.take(1);
-    assert!(!state.stirs());
+    assert!(!state.stirs(now));
     state.take(1);
-    assert!(state.stirs());
+    assert!(state.stirs(now));
     assert_eq!(state.rooms()[0].1, 2);
 }
 
