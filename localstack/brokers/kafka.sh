@@ -12,11 +12,14 @@ install_unit() {
     dependency:copy-dependencies "-DoutputDirectory=$1" -DincludeScope=runtime
 }
 
+# Behind this port names and passwords are asked for.
+guarded() { say $((port > 40000 ? port - 20000 : port + 20000)); }
+
 # The controller's port is far from those that a second instance would be given. The folder is
 # formatted here, because the server refuses one that is not; the cluster's id is any UUID.
 command_line() {
   local controller=$((port > 50000 ? port - 10000 : port + 10000))
-  sed "s|@port@|$port|; s|@controller@|$controller|; s|@state@|$2|" \
+  sed "s|@port@|$port|; s|@controller@|$controller|; s|@guarded@|$(guarded)|; s|@state@|$2|" \
     "$here/brokers/kafka/server.properties" >"$2/server.properties"
   java "-Djava.io.tmpdir=$2" -cp "$1/*" kafka.tools.StorageTool format --ignore-formatted \
     --standalone --cluster-id dHJhY2Vob3AgYnJva2Vycw --config "$2/server.properties" \
@@ -41,4 +44,5 @@ ready() {
 variables() {
   say "KAFKA_BROKERS=127.0.0.1:$port"
   say "TRACEHOP_KAFKA_BROKERS=127.0.0.1:$port"
+  say "TRACEHOP_KAFKA_GUARDED=127.0.0.1:$(guarded)"
 }

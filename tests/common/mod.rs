@@ -6,6 +6,8 @@
 #[cfg(all(feature = "testing", feature = "worker"))]
 pub(crate) mod bad_input;
 pub(crate) mod example;
+#[cfg(feature = "kafka")]
+pub(crate) mod guarded;
 pub(crate) mod instance;
 pub(crate) mod killed;
 pub(crate) mod logs;

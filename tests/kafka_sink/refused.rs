@@ -7,7 +7,7 @@ use tracehop::contract::{ErrorKind, Message, Sink as _, SinkExt as _};
 use tracehop::kafka::KafkaSink;
 use tracehop::testing::Recorder;
 
-use super::common;
+use super::common::{self, guarded};
 use super::support::{Mock, TOPIC};
 
 #[tokio::test]
@@ -43,13 +43,8 @@ async fn a_message_above_the_brokers_limit_is_an_error_of_its_payload() {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers);
     config.set("message.max.bytes", "4000000");
-    let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
     let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1)).set("max.message.bytes", "1000");
-    let created = admin.create_topics([&new], &AdminOptions::new()).await;
-    created
-        .unwrap()
-        .into_iter()
-        .for_each(|created| drop(created.unwrap()));
+    create(&config, new).await;
     let sink = KafkaSink::new(config, &topic).unwrap();
     let error = sink
         .send(Message::new(vec![b'x'; 5_000]))
@@ -58,6 +53,25 @@ async fn a_message_above_the_brokers_limit_is_an_error_of_its_payload() {
     assert_eq!(error.kind(), ErrorKind::Payload, "{error}");
     assert_eq!(error.code(), "MessageSizeTooLarge");
     sink.send(Message::new("small")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_topic_without_access_is_an_error_and_no_secret() {
+    let (Some(brokers), Some(servers)) = (common::kafka(), guarded::servers()) else {
+        return;
+    };
+    let topic = common::unique("guarded");
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers);
+    let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1));
+    create(&config, new).await;
+    let sink = KafkaSink::new(guarded::stranger(&servers, guarded::PASSWORD), &topic).unwrap();
+    let error = sink.send(Message::new("an order")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+    let text = error.to_string();
+    let begins = format!("send kafka:{topic}: ");
+    assert!(text.starts_with(&begins), "{text}");
+    assert!(!text.contains(guarded::PASSWORD), "{text}");
 }
 
 #[tokio::test]
@@ -91,4 +105,12 @@ fn a_configuration_that_is_not_accepted_is_an_error() {
     let error = KafkaSink::new(config, TOPIC).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.to_string().contains("compression"), "{error}");
+}
+
+async fn create(config: &ClientConfig, topic: NewTopic<'_>) {
+    let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
+    let created = admin.create_topics([&topic], &AdminOptions::new()).await;
+    for created in created.unwrap() {
+        created.unwrap();
+    }
 }

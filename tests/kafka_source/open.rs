@@ -9,7 +9,7 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use tracehop::contract::{Capacity, Error, ErrorKind, Source as _};
 use tracehop::kafka::{GroupProtocol, KafkaSource};
 
-use super::common;
+use super::common::{self, guarded};
 use super::support::{self, LIMIT, Topic, config, mock, on};
 
 async fn refused(source: KafkaSource) -> Error {
@@ -49,12 +49,29 @@ async fn a_topic_or_a_group_without_access_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_member_without_access_is_an_error() {
+    let (Some(brokers), Some(guarded)) = (common::kafka(), guarded::servers()) else {
+        return;
+    };
+    let topic = Topic::create(&brokers, 1).await;
+    let source = |password| {
+        let config = guarded::stranger(&guarded, password);
+        KafkaSource::new(config, &topic.name, &topic.group).unwrap()
+    };
+    let error = refused(source(guarded::PASSWORD)).await;
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+    assert_eq!(error.code(), "TopicAuthorizationFailed");
+    let error = refused(source("hunter2")).await;
+    assert_eq!(error.kind(), ErrorKind::Credentials, "{error}");
+    let text = error.to_string();
+    let begins = format!("open kafka:{}: ", topic.name);
+    assert!(text.starts_with(&begins), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[tokio::test]
 async fn brokers_that_cannot_be_reached_are_an_error_that_says_why_and_no_secret() {
-    let mut config = config("127.0.0.1:1");
-    config.set("security.protocol", "SASL_PLAINTEXT");
-    config.set("sasl.mechanisms", "PLAIN");
-    config.set("sasl.username", "somebody");
-    config.set("sasl.password", "hunter2");
+    let config = guarded::stranger("127.0.0.1:1", "hunter2");
     let source = KafkaSource::new(config, "orders", "workers").unwrap();
     let shown = format!("{source:?}");
     let error = refused(source).await;
@@ -62,7 +79,7 @@ async fn brokers_that_cannot_be_reached_are_an_error_that_says_why_and_no_secret
     assert!(error.to_string().contains("Connection refused"), "{error}");
     for text in [shown, error.to_string()] {
         assert!(
-            !text.contains("hunter2") && !text.contains("somebody"),
+            !text.contains("hunter2") && !text.contains("stranger"),
             "{text}"
         );
     }
