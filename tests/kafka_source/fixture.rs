@@ -113,6 +113,8 @@ impl Fixture for Kafka {
         }
         let mut config = self.member();
         config.set("group.id", queue);
+        // What its one poll may bring is not its own.
+        config.set("enable.auto.commit", "false");
         let topic = queue.to_owned();
         let coming = tokio::task::spawn_blocking(move || {
             let other: BaseConsumer = config.create().unwrap();

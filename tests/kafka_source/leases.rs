@@ -1,14 +1,15 @@
 //! What is ours, and for how long.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use tokio::time::sleep;
-use tracehop::contract::{Capacity, Settled, Settlement, Source as _};
-use tracehop::kafka::{GroupProtocol, KafkaSource};
+use tokio::time::{Instant, sleep, timeout};
+use tracehop::contract::{Capacity, Message, Settled, Settlement, Sink as _, Source as _};
+use tracehop::kafka::{GroupProtocol, KafkaSource, LaneBy};
 use tracehop::worker::{Failure, Incoming, Worker};
 
 use super::common;
-use super::support::{Handled, Topic, config};
+use super::support::{Handled, LIMIT, Topic, config};
 
 /// The thread polls whatever handlers do: one that takes twice as long as a member may go without
 /// polling is not thrown out.
@@ -77,6 +78,59 @@ async fn what_outlasts_the_drain_loses_its_lease() {
     assert_eq!(settled, Settled::Recorded);
 }
 
+/// A source that is closed while a partition of it is to go, and is still drained, leaves its group
+/// at once: the others wait for it.
+#[tokio::test]
+async fn a_source_that_closes_in_the_middle_of_a_rebalance_leaves_its_group() {
+    let Some(brokers) = common::kafka() else {
+        return;
+    };
+    let protocols = [
+        GroupProtocol::Eager,
+        GroupProtocol::Cooperative,
+        GroupProtocol::Consumer,
+    ];
+    for protocol in protocols {
+        let topic = Topic::create(&brokers, 2).await;
+        let member = || {
+            let source = topic.source().protocol(protocol).lanes(LaneBy::Key);
+            let source = source.rebalance_drain(Duration::from_mins(1));
+            source.build().unwrap()
+        };
+        let (first, second) = (member(), member());
+        first.open(Capacity::slots(100)).await.unwrap();
+        // Of each partition one is in hand.
+        let mut held = HashMap::new();
+        while held.len() < 2 {
+            send(&topic).await;
+            for delivery in first.receive(10).await.unwrap() {
+                held.insert(delivery.attributes.partition, delivery);
+            }
+        }
+        let second = tokio::spawn(async move {
+            second.open(Capacity::slots(1)).await.unwrap();
+            second.receive(1).await.unwrap();
+        });
+        // Nothing more is handed over of a partition that is to go.
+        loop {
+            send(&topic).await;
+            let next = timeout(Duration::from_secs(2), first.receive(1)).await;
+            let Ok(next) = next else { break };
+            for delivery in next.unwrap() {
+                let ack = first.settle(delivery.receipt, Settlement::Ack).await;
+                assert_eq!(ack.unwrap(), Settled::Recorded);
+            }
+        }
+        first.close(Instant::now() + LIMIT).await.unwrap();
+        timeout(LIMIT, second).await.expect("in time").unwrap();
+    }
+}
+
+/// A message without a key.
+async fn send(topic: &Topic) {
+    topic.sink().send(Message::new("x")).await.unwrap();
+}
+
 /// A receipt of an assignment that is over settles nothing, though the partition has come back.
 #[tokio::test]
 async fn a_receipt_of_an_earlier_assignment_is_stale() {
@@ -100,7 +154,7 @@ async fn a_receipt_of_an_earlier_assignment_is_stale() {
     held.lease.lost().await;
     drop(other);
     // Its lane is its own as long as the earlier delivery is in hand.
-    let early = tokio::time::timeout(Duration::from_secs(5), source.receive(1)).await;
+    let early = timeout(Duration::from_secs(5), source.receive(1)).await;
     assert!(early.is_err(), "two of a lane at a time");
     let settled = source.settle(held.receipt, Settlement::Ack).await.unwrap();
     assert_eq!(settled, Settled::LeaseLost);
