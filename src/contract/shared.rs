@@ -26,7 +26,7 @@ pub(crate) trait Knowledge {
     fn is_flushed(&self) -> bool;
 
     /// Whether there is something for the driver to do before it would look by itself.
-    fn stirs(&mut self, now: Instant) -> bool;
+    fn stirs(&mut self) -> bool;
 
     /// Whether a receive has an answer: something to hand over, an error, or the end.
     fn answers(&self) -> bool {
@@ -75,13 +75,12 @@ impl<K: Knowledge, D: Stir + Default> Shared<K, D> {
     }
 
     /// Changes the knowledge, and wakes whom that concerns.
-    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut K, Instant) -> T) -> T {
-        let now = Instant::now();
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut K) -> T) -> T {
         let mut knowledge = self.lock();
         let before = (knowledge.answers(), knowledge.is_flushed());
-        let answer = change(&mut knowledge, now);
+        let answer = change(&mut knowledge);
         let after = (knowledge.answers(), knowledge.is_flushed());
-        let stirs = knowledge.stirs(now);
+        let stirs = knowledge.stirs();
         drop(knowledge);
         // Who waits found no answer when he looked.
         if after.0 && !before.0 || after.1 && !before.1 {
@@ -120,7 +119,7 @@ impl<K: Knowledge, D: Stir + Default> Shared<K, D> {
         loop {
             // Made before the look, so that nothing that changes falls between the two.
             let answered = self.answered.notified();
-            if let Some(answer) = self.change(|knowledge, _| look(knowledge)) {
+            if let Some(answer) = self.change(&mut look) {
                 return answer;
             }
             answered.await;

@@ -197,8 +197,8 @@ impl<S: Source, W: Work> Engine<S, W> {
                 (Some(told), settled, next)
             }
         };
-        if next.is_some() {
-            self.status.received();
+        if let Some(next) = &next {
+            self.status.received(next.received_at);
         }
         let destination = handled.incoming.destination();
         let mut processed = Processed {

@@ -127,10 +127,9 @@ impl Status {
         stages.get(stage).copied().unwrap_or(Stage::Stopped)
     }
 
-    /// Deliveries have just come.
-    pub(super) fn received(&self) {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let since = since.unwrap_or_default();
+    /// Deliveries came, at that time.
+    pub(super) fn received(&self, at: SystemTime) {
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let micros = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
         self.last_receive.store(micros, Ordering::Relaxed);
     }

@@ -109,10 +109,10 @@ impl<S: Source, W: Work> Run<S, W> {
                 () = self.engine.gate.closed() => continue,
                 received = self.engine.source.receive(max) => received?,
             };
-            if deliveries.is_empty() {
+            let Some(last) = deliveries.last() else {
                 return Ok(());
-            }
-            self.engine.status.received();
+            };
+            self.engine.status.received(last.received_at);
             if together {
                 let gathered = self.gather(deliveries, most).await;
                 self.spawn(slot, gathered);

@@ -58,10 +58,10 @@ impl Driver {
     pub(super) async fn run(self, mut session: Session) {
         loop {
             self.line.set(Some(Arc::clone(&session.connection)));
-            self.shared.change(|state, _| state.opened());
+            self.shared.change(State::opened);
             let error = self.serve(&mut session).await;
             self.line.set(None);
-            self.shared.change(|state, _| state.lost(&error));
+            self.shared.change(|state| state.lost(&error));
             match self.reconnect(error).await {
                 Some(again) => session = again,
                 None => return,
@@ -75,7 +75,9 @@ impl Driver {
             if self.shared.lock().is_closing() {
                 return None;
             }
-            let pause = self.shared.change(|state, now| state.failed(error, now))?;
+            let pause = self
+                .shared
+                .change(|state| state.failed(error, Instant::now()))?;
             let end = Instant::now() + pause;
             while Instant::now() < end && !self.shared.lock().is_closing() {
                 self.shared.stirred(Some(end)).await;
@@ -121,8 +123,8 @@ impl Driver {
         session: &mut Session,
         flying: &mut Flying,
     ) -> lapin::Result<Option<Instant>> {
-        let (commands, retries, renew, close) = self.shared.change(|state, now| {
-            let commands = state.round(now);
+        let (commands, retries, renew, close) = self.shared.change(|state| {
+            let commands = state.round(Instant::now());
             let close = state.is_closing() && state.is_idle() && !state.is_flushed();
             (commands, state.retries(), state.wants_renewal(), close)
         });
@@ -138,11 +140,11 @@ impl Driver {
         }
         if renew {
             session.consume(self.dialer.queue.clone()).await?;
-            self.shared.change(|state, _| state.renewed());
+            self.shared.change(State::renewed);
         }
         if close && flying.copies.is_empty() && self.shared.lock().is_idle() {
             session.synchronize(self.dialer.prefetch).await?;
-            self.shared.change(|state, _| state.flush());
+            self.shared.change(State::flush);
         }
         Ok(self.shared.lock().sleep())
     }
@@ -150,7 +152,7 @@ impl Driver {
     fn landed(&self, landed: &lapin::Result<bool>) -> ControlFlow<Error> {
         match landed {
             Ok(true) => {
-                self.shared.change(|state, _| state.landed());
+                self.shared.change(State::landed);
                 ControlFlow::Continue(())
             }
             Ok(false) => ControlFlow::Break(self.cancelled()),
@@ -165,7 +167,7 @@ impl Driver {
         }
         let arrived = copied.is_ok_and(|arrived| arrived);
         self.shared
-            .change(|state, now| state.copied(retry, arrived, now));
+            .change(|state| state.copied(retry, arrived, Instant::now()));
         ControlFlow::Continue(())
     }
 
@@ -210,7 +212,8 @@ impl Driver {
                 (tag, redelivered, self.reader.read(delivery, now))
             })
             .collect();
-        self.shared.change(|state, now| {
+        let now = Instant::now();
+        self.shared.change(|state| {
             for (tag, redelivered, (granted, delivery)) in read {
                 state.arrived(tag, granted, delivery, redelivered, now);
             }

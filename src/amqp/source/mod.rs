@@ -215,7 +215,7 @@ impl Source for AmqpSource {
     async fn settle(&self, mut receipt: AmqpReceipt, how: Settlement) -> Result<Settled> {
         receipt.shared = Weak::new();
         let shared = &self.running(Operation::Settle)?.shared;
-        Ok(shared.change(|state, now| state.settle(receipt.place, how, now)))
+        Ok(shared.change(|state| state.settle(receipt.place, how, Instant::now())))
     }
 
     async fn exchange(
@@ -225,8 +225,9 @@ impl Source for AmqpSource {
     ) -> Result<(Settled, Option<Delivery<AmqpReceipt>>)> {
         receipt.shared = Weak::new();
         let shared = &self.running(Operation::Settle)?.shared;
+        let now = Instant::now();
         let (settled, next) =
-            shared.change(|state, now| (state.settle(receipt.place, how, now), state.pop()));
+            shared.change(|state| (state.settle(receipt.place, how, now), state.pop()));
         let next = next.map(|held| {
             self.record(std::slice::from_ref(&held));
             AmqpReceipt::hand_over(held, shared)
@@ -238,7 +239,7 @@ impl Source for AmqpSource {
         let Some(running) = self.running.get() else {
             return Ok(());
         };
-        running.shared.change(State::close);
+        running.shared.change(|state| state.close(Instant::now()));
         running.shared.driver.notify_one();
         drop(tokio::time::timeout_at(deadline, running.shared.flushed()).await);
         let unconfirmed = running.shared.lock().unconfirmed();
@@ -286,7 +287,7 @@ impl Source for AmqpSource {
 impl Drop for AmqpReceipt {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.upgrade() {
-            shared.change(|state, now| state.abandon(self.place, now));
+            shared.change(|state| state.abandon(self.place, Instant::now()));
         }
     }
 }

@@ -238,7 +238,7 @@ impl Knowledge for State {
         self.life == Life::Flushed && self.is_idle()
     }
 
-    fn stirs(&mut self, _now: Instant) -> bool {
+    fn stirs(&mut self) -> bool {
         let earlier = match (self.deliveries.next_due(), self.sleeps) {
             (Some(due), Some(sleeps)) => due < sleeps,
             (due, _) => due.is_some(),

@@ -157,7 +157,7 @@ impl Driver {
             if !fetched.is_empty() {
                 any = true;
                 reader.record(started, assignment.place.topic, &mut fetched);
-                self.shared.change(|state, _| state.arrived(fetched));
+                self.shared.change(|state| state.arrived(fetched));
             }
         }
         any
@@ -185,7 +185,7 @@ impl Driver {
     /// The source cannot go on.
     pub(super) fn fail(&mut self, error: Error) {
         self.opened(Err(error.clone()));
-        self.shared.change(|state, _| state.fail(error));
+        self.shared.change(|state| state.fail(error));
     }
 
     fn probe(&mut self) {
@@ -196,7 +196,7 @@ impl Driver {
     /// Commits once more, and leaves the group.
     fn leave(mut self) {
         self.commit_all(LAST_COMMIT);
-        self.shared.change(|state, _| {
+        self.shared.change(|state| {
             let places = state.places();
             let unflushed = state.uncommitted(None).len();
             state.left(unflushed);

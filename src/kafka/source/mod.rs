@@ -224,8 +224,7 @@ impl Source for KafkaSource {
             return Ok((Settled::LeaseLost, None));
         };
         let shared = &running.shared;
-        let (settled, next) =
-            shared.change(|state, now| (state.settle(&ticket, fate, now), state.pop()));
+        let (settled, next) = shared.change(|state| (state.settle(&ticket, fate), state.pop()));
         let next = next.map(|ticket| KafkaReceipt::hand_over(ticket, shared));
         Ok((settled, next))
     }

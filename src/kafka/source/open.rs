@@ -142,7 +142,7 @@ struct Ended(Arc<Shared>);
 impl Drop for Ended {
     fn drop(&mut self) {
         let Self(shared) = self;
-        shared.change(|state, _| {
+        shared.change(|state| {
             if thread::panicking() {
                 let (kind, detail) = (ErrorKind::Closed, "the thread of the source panicked");
                 let main = &shared.reader.main;

@@ -39,7 +39,7 @@ impl Driver {
             self.epoch += 1;
             let assignment = self.shared.reader.assignment(place, self.epoch);
             self.fetchers.insert(place, fetcher);
-            self.shared.change(|state, _| state.assigned(assignment));
+            self.shared.change(|state| state.assigned(assignment));
         }
         let answered = match self.consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => self.consumer.incremental_assign(partitions),
@@ -67,7 +67,7 @@ impl Driver {
             self.shared.lock().set_joined(false);
             return self.unassign(&partitions, &places);
         }
-        self.shared.change(|state, _| state.leave(&places));
+        self.shared.change(|state| state.leave(&places));
         self.revoking = Some(Revoking {
             partitions,
             places,
@@ -91,8 +91,7 @@ impl Driver {
             let in_hand = self.shared.lock().in_hand(&revoking.places);
             if in_hand == 0 || until <= now {
                 // What is not finished by now is not settled any more, so the position is final.
-                self.shared
-                    .change(|state, _| state.expire(&revoking.places));
+                self.shared.change(|state| state.expire(&revoking.places));
                 let until = now + LAST_COMMIT;
                 revoking.stage = Stage::Committing { until };
             }
@@ -106,7 +105,7 @@ impl Driver {
     }
 
     fn unassign(&mut self, partitions: &TopicPartitionList, places: &[Place]) {
-        self.shared.change(|state, _| state.unassigned(places));
+        self.shared.change(|state| state.unassigned(places));
         for place in places {
             self.fetchers.remove(place);
         }

@@ -38,17 +38,17 @@ impl Shared {
 
     /// Records what becomes of a delivery.
     pub(super) fn settle(&self, ticket: &Ticket, fate: Fate) -> Settled {
-        self.change(|state, now| state.settle(ticket, fate, now))
+        self.change(|state| state.settle(ticket, fate))
     }
 
     /// Lets those come again whose time it is; says when that is of the next.
     pub(super) fn advance(&self) -> Option<Instant> {
-        self.change(State::advance)
+        self.change(|state| state.advance(Instant::now()))
     }
 
     /// Hands nothing more over, and lets the thread leave the group.
     pub(super) fn close(&self) {
-        self.change(|state, _| state.close());
+        self.change(State::close);
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 pub(super) use self::finished::Finished;
 use super::offsets::Offsets;
 use super::place::{Assignment, Place, Ticket};
-use crate::contract::{Error, Knowledge, Lane, Lanes, Settled};
+use crate::contract::{Error, Knowledge, Lane, Lanes, Settled, later};
 
 /// How many bytes of records a source keeps ready, beyond one record a partition.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
@@ -21,23 +21,24 @@ const MOST_BYTES: usize = 64 * 1024 * 1024;
 pub(super) enum Fate {
     /// It is finished.
     Done,
-    /// It comes again, as that attempt.
-    Again { attempt: u32, delay: Duration },
+    /// It comes again as that attempt, at once or then.
+    Again { attempt: u32, then: Option<Instant> },
     /// It stays unfinished, and its lane stops.
     Stopped { reason: String },
 }
 
 impl Fate {
-    /// It comes again, as another attempt.
+    /// It comes again as another attempt, after that time.
     pub(super) fn retried(ticket: &Ticket, delay: Duration) -> Self {
         let attempt = ticket.attempt.saturating_add(1);
-        Self::Again { attempt, delay }
+        let then = (!delay.is_zero()).then(|| later(Instant::now(), delay));
+        Self::Again { attempt, then }
     }
 
     /// It comes again, as it came.
     pub(super) fn released(ticket: &Ticket) -> Self {
-        let (attempt, delay) = (ticket.attempt, Duration::ZERO);
-        Self::Again { attempt, delay }
+        let (attempt, then) = (ticket.attempt, None);
+        Self::Again { attempt, then }
     }
 }
 
@@ -166,10 +167,10 @@ impl State {
     }
 
     /// Ends a delivery.
-    pub(super) fn settle(&mut self, ticket: &Ticket, fate: Fate, now: Instant) -> Settled {
+    pub(super) fn settle(&mut self, ticket: &Ticket, fate: Fate) -> Settled {
         let lane = ticket.lane.as_ref();
         let Some(partition) = self.ours(&ticket.assignment) else {
-            self.leave_lane(lane, None, now);
+            self.leave_lane(lane, None);
             return Settled::LeaseLost;
         };
         partition.in_hand -= 1;
@@ -180,12 +181,12 @@ impl State {
                 self.finished.note(ticket);
                 None
             }
-            Fate::Again { attempt, delay } => (!partition.leaving).then(|| {
+            Fate::Again { attempt, then } => (!partition.leaving).then(|| {
                 let ticket = Ticket {
                     attempt,
                     ..ticket.clone()
                 };
-                (ticket, delay)
+                (ticket, then)
             }),
             Fate::Stopped { reason } => {
                 partition.stopped.push((lane.cloned(), reason));
@@ -196,7 +197,7 @@ impl State {
             }
         };
         self.stirs |= drained;
-        self.leave_lane(lane, back, now);
+        self.leave_lane(lane, back);
         Settled::Recorded
     }
 
@@ -272,7 +273,7 @@ impl Knowledge for State {
     }
 
     /// Asked once.
-    fn stirs(&mut self, _now: Instant) -> bool {
+    fn stirs(&mut self) -> bool {
         std::mem::take(&mut self.stirs)
     }
 }

@@ -67,8 +67,9 @@ impl Driver {
     }
 
     fn look(&self) -> (Vec<Work>, Option<Instant>) {
+        let now = Instant::now();
         self.shared
-            .change(|state, now| (state.work(now), state.sleep(now)))
+            .change(|state| (state.work(now), state.sleep(now)))
     }
 
     fn start(&mut self, work: Work, tasks: &mut JoinSet<Done>) {
@@ -151,7 +152,8 @@ impl Driver {
 
     fn finish(&mut self, done: Option<Done>) {
         let Some(done) = done else { return };
-        self.shared.change(|state, now| match done {
+        let now = Instant::now();
+        self.shared.change(|state| match done {
             Done::Polled {
                 attempt,
                 started,

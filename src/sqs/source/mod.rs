@@ -203,8 +203,8 @@ impl Source for SqsSource {
     async fn settle(&self, mut receipt: SqsReceipt, how: Settlement) -> Result<Settled> {
         receipt.shared = Weak::new();
         let shared = &self.running(Operation::Settle)?.shared;
-        let (id, lane) = (receipt.id, receipt.lane.as_ref());
-        Ok(shared.change(|state, now| state.settle(id, lane, how, now)))
+        let (id, lane, now) = (receipt.id, receipt.lane.as_ref(), Instant::now());
+        Ok(shared.change(|state| state.settle(id, lane, how, now)))
     }
 
     async fn exchange(
@@ -214,9 +214,9 @@ impl Source for SqsSource {
     ) -> Result<(Settled, Option<Delivery<SqsReceipt>>)> {
         receipt.shared = Weak::new();
         let shared = &self.running(Operation::Settle)?.shared;
-        let (id, lane) = (receipt.id, receipt.lane.as_ref());
+        let (id, lane, now) = (receipt.id, receipt.lane.as_ref(), Instant::now());
         let (settled, next) =
-            shared.change(|state, now| (state.settle(id, lane, how, now), state.pop()));
+            shared.change(|state| (state.settle(id, lane, how, now), state.pop()));
         let next = next.map(|held| SqsReceipt::hand_over(held, shared));
         Ok((settled, next))
     }
@@ -229,7 +229,7 @@ impl Source for SqsSource {
         let Some(running) = self.running.get() else {
             return Ok(());
         };
-        running.shared.change(State::close);
+        running.shared.change(|state| state.close(Instant::now()));
         let flushed = tokio::time::timeout_at(deadline, running.shared.flushed()).await;
         if flushed.is_ok() {
             return Ok(());
@@ -272,7 +272,7 @@ impl fmt::Debug for SqsSource {
 impl Drop for SqsReceipt {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.upgrade() {
-            shared.change(|state, now| state.abandon(self.id, self.lane.as_ref(), now));
+            shared.change(|state| state.abandon(self.id, self.lane.as_ref(), Instant::now()));
         }
     }
 }

@@ -222,6 +222,18 @@ impl State {
         self.ledger.len() - self.ledger.held()
     }
 
+    fn stirs_at(&self, now: Instant) -> bool {
+        let earlier = match (self.next_due(), self.sleeps) {
+            (Some(due), Some(sleeps)) => due < sleeps,
+            (due, _) => due.is_some(),
+        };
+        earlier
+            || self.ledger.is_due(now)
+            || self.closing && self.ledger.has_gathered()
+            || !self.dead_letters.is_empty()
+            || self.may_poll() && self.polls.may_start(self.held(), self.ledger.len(), now)
+    }
+
     fn next_due(&self) -> Option<Instant> {
         let due = [self.ledger.next_due(), self.groups.next_due()];
         due.into_iter().flatten().min()
@@ -269,16 +281,8 @@ impl Knowledge for State {
         self.closing && self.polls.flying() == 0 && self.unconfirmed() == 0
     }
 
-    fn stirs(&mut self, now: Instant) -> bool {
-        let earlier = match (self.next_due(), self.sleeps) {
-            (Some(due), Some(sleeps)) => due < sleeps,
-            (due, _) => due.is_some(),
-        };
-        earlier
-            || self.ledger.is_due(now)
-            || self.closing && self.ledger.has_gathered()
-            || !self.dead_letters.is_empty()
-            || self.may_poll() && self.polls.may_start(self.held(), self.ledger.len(), now)
+    fn stirs(&mut self) -> bool {
+        self.stirs_at(Instant::now())
     }
 }
 

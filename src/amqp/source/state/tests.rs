@@ -145,7 +145,7 @@ fn a_consumer_half_taken_up_by_what_waits_is_exchanged_for_another() {
         let (place, _lease) = world.in_hand();
         world.settle(place, nack(SECOND));
     }
-    assert!(world.state.wants_renewal() && world.state.stirs(world.now));
+    assert!(world.state.wants_renewal() && world.state.stirs());
     world.state.renewed();
     assert!(!world.state.wants_renewal());
     world.later(SECOND);
@@ -165,7 +165,7 @@ fn a_quarter_of_the_prefetch_hurries_settlements() {
         let (place, _lease) = world.in_hand();
         world.settle(place, Settlement::Ack);
     }
-    assert!(world.state.stirs(world.now));
+    assert!(world.state.stirs());
     assert_eq!(world.round(), [(How::Ack, 2)]);
 }
 

@@ -1,11 +1,9 @@
 //! What comes again, and when.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::{State, Timer};
-use crate::contract::{Lane, later};
+use crate::contract::Lane;
 use crate::kafka::source::place::Ticket;
 
 impl State {
@@ -36,26 +34,21 @@ impl State {
     pub(super) fn leave_lane(
         &mut self,
         lane: Option<&Lane>,
-        back: Option<(Ticket, Duration)>,
-        now: Instant,
+        back: Option<(Ticket, Option<Instant>)>,
     ) {
-        let until = back.as_ref().filter(|(_, delay)| !delay.is_zero());
-        let until = until.map(|(_, delay)| later(now, *delay));
         let Some(lane) = lane else {
-            match (back, until) {
-                (Some((ticket, _)), Some(until)) => {
-                    self.after(until, Timer::Appear(Box::new(ticket)));
-                }
-                (Some((ticket, _)), None) => self.wait(ticket),
-                (None, _) => {}
+            match back {
+                Some((ticket, Some(then))) => self.after(then, Timer::Appear(Box::new(ticket))),
+                Some((ticket, None)) => self.wait(ticket),
+                None => {}
             }
             return;
         };
-        if let Some((ticket, _)) = back {
+        if let Some((ticket, then)) = back {
             let back = self.back.entry(lane.clone()).or_default();
             let place = ticket.assignment.place;
             back.items.push(ticket);
-            back.until = back.until.max(until.map(|until| (until, place)));
+            back.until = back.until.max(then.map(|then| (then, place)));
         }
         if !self.buffer.settled(lane) {
             return;

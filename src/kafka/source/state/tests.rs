@@ -42,8 +42,15 @@ fn arrived(per_lane: usize, lanes: &[&'static str]) -> (State, Arc<Assignment>) 
     (state, partition)
 }
 
-const fn again(delay: Duration) -> Fate {
-    Fate::Again { attempt: 2, delay }
+/// At once.
+const AGAIN: Fate = Fate::Again {
+    attempt: 2,
+    then: None,
+};
+
+const fn again(then: Instant) -> Fate {
+    let then = Some(then);
+    Fate::Again { attempt: 2, then }
 }
 
 fn offsets(taken: &[Ticket]) -> Vec<i64> {
@@ -56,8 +63,8 @@ fn a_nacked_record_holds_its_lane_until_its_time_and_no_other() {
     let (mut state, partition) = arrived(1, &["a", "a", "b"]);
     let taken = state.take(9);
     assert_eq!(offsets(&taken), [0, 2]);
-    state.settle(&taken[0], again(SECOND), now);
-    state.settle(&taken[1], Fate::Done, now);
+    state.settle(&taken[0], again(now + SECOND));
+    state.settle(&taken[1], Fate::Done);
     assert!(state.take(9).is_empty());
     assert_eq!(state.advance(now), Some(now + SECOND));
     assert_eq!(state.advance(now + SECOND), None);
@@ -67,7 +74,6 @@ fn a_nacked_record_holds_its_lane_until_its_time_and_no_other() {
 
 #[test]
 fn a_run_that_comes_again_comes_in_its_order_however_it_is_let_go() {
-    let now = Instant::now();
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
         let (mut state, _) = arrived(3, &["a", "a", "a", "a"]);
         let taken = state.take(9);
@@ -75,9 +81,9 @@ fn a_run_that_comes_again_comes_in_its_order_however_it_is_let_go() {
         for index in order {
             let fate = match index {
                 0 => Fate::Done,
-                _ => again(Duration::ZERO),
+                _ => AGAIN,
             };
-            state.settle(&taken[index], fate, now);
+            state.settle(&taken[index], fate);
         }
         assert_eq!(offsets(&state.take(9)), [1, 2, 3]);
     }
@@ -94,8 +100,8 @@ fn a_record_in_no_lane_comes_again_after_its_time() {
         ticket(&partition, None, 1),
     ]);
     let taken = state.take(9);
-    state.settle(&taken[0], again(SECOND), now);
-    state.settle(&taken[1], Fate::Done, now);
+    state.settle(&taken[0], again(now + SECOND));
+    state.settle(&taken[1], Fate::Done);
     state.advance(now);
     assert!(state.take(9).is_empty());
     state.advance(now + SECOND);
@@ -104,7 +110,6 @@ fn a_record_in_no_lane_comes_again_after_its_time() {
 
 #[test]
 fn of_a_partition_that_is_to_go_nothing_more_is_handed_over() {
-    let now = Instant::now();
     let (mut state, partition) = arrived(1, &["a", "a", "b"]);
     let places = [partition.place];
     let taken = state.take(1);
@@ -114,29 +119,27 @@ fn of_a_partition_that_is_to_go_nothing_more_is_handed_over() {
     assert!(state.rooms().is_empty());
     state.arrived(vec![ticket(&partition, Some("c"), 3)]);
     assert!(state.take(9).is_empty());
-    let settled = state.settle(&taken[0], Fate::Done, now);
+    let settled = state.settle(&taken[0], Fate::Done);
     assert_eq!(settled, Settled::Recorded);
-    assert!(state.stirs(now), "the partition can go");
+    assert!(state.stirs(), "the partition can go");
     assert_eq!(state.in_hand(&places), 0);
     assert_eq!(state.uncommitted(Some(&places)), [(partition.place, 1)]);
 }
 
 #[test]
 fn what_outlasts_the_drain_is_not_settled_any_more() {
-    let now = Instant::now();
     let (mut state, partition) = arrived(1, &["a"]);
     let taken = state.take(1);
     state.leave(&[partition.place]);
     state.expire(&[partition.place]);
     assert!(taken[0].assignment.keeper.is_lost());
-    let settled = state.settle(&taken[0], Fate::Done, now);
+    let settled = state.settle(&taken[0], Fate::Done);
     assert_eq!(settled, Settled::LeaseLost);
     assert_eq!(state.uncommitted(None), [(partition.place, 0)]);
 }
 
 #[test]
 fn a_receipt_of_an_earlier_assignment_settles_nothing_and_frees_its_lane() {
-    let now = Instant::now();
     let (mut state, partition) = arrived(1, &["a"]);
     let taken = state.take(1);
     state.unassigned(&[partition.place]);
@@ -145,7 +148,7 @@ fn a_receipt_of_an_earlier_assignment_settles_nothing_and_frees_its_lane() {
     state.assigned(Arc::clone(&anew));
     state.arrived(vec![ticket(&anew, Some("a"), 0)]);
     assert!(state.take(9).is_empty(), "two of a lane at a time");
-    let settled = state.settle(&taken[0], Fate::Done, now);
+    let settled = state.settle(&taken[0], Fate::Done);
     assert_eq!(settled, Settled::LeaseLost);
     assert_eq!(state.uncommitted(None), [(anew.place, 0)]);
     assert_eq!(offsets(&state.take(9)), [0]);
@@ -153,13 +156,12 @@ fn a_receipt_of_an_earlier_assignment_settles_nothing_and_frees_its_lane() {
 
 #[test]
 fn a_stopped_lane_stays_stopped_until_its_partition_goes() {
-    let now = Instant::now();
     let (mut state, partition) = arrived(1, &["a", "a", "b"]);
     state.set_joined(true);
     let taken = state.take(9);
     let reason = "no such order".to_owned();
-    state.settle(&taken[0], Fate::Stopped { reason }, now);
-    state.settle(&taken[1], Fate::Done, now);
+    state.settle(&taken[0], Fate::Stopped { reason });
+    state.settle(&taken[1], Fate::Done);
     assert_eq!(state.trouble(), Some("no such order"));
     assert!(state.take(9).is_empty());
     assert_eq!(state.uncommitted(None), [(partition.place, 0)]);
@@ -177,7 +179,7 @@ fn a_lane_that_waits_goes_on_at_once_when_its_partition_goes_and_comes_back() {
     let now = Instant::now();
     let (mut state, partition) = arrived(1, &["a", "a"]);
     let taken = state.take(1);
-    state.settle(&taken[0], again(SECOND), now);
+    state.settle(&taken[0], again(now + SECOND));
     assert!(state.take(9).is_empty());
 
     state.unassigned(&[partition.place]);
@@ -193,9 +195,9 @@ fn a_run_of_a_partition_that_went_before_it_was_settled_holds_no_lane() {
     let now = Instant::now();
     let (mut state, partition) = arrived(2, &["a", "a"]);
     let taken = state.take(9);
-    state.settle(&taken[0], again(SECOND), now);
+    state.settle(&taken[0], again(now + SECOND));
     state.unassigned(&[partition.place]);
-    state.settle(&taken[1], Fate::Done, now);
+    state.settle(&taken[1], Fate::Done);
 
     let anew = assignment(0, 2);
     state.assigned(Arc::clone(&anew));
@@ -205,7 +207,6 @@ fn a_run_of_a_partition_that_went_before_it_was_settled_holds_no_lane() {
 
 #[test]
 fn fetching_stops_at_the_limit_and_is_asked_for_again_when_half_of_it_is_gone() {
-    let now = Instant::now();
     let mut state = State::new(1, 4);
     let partition = assignment(0, 1);
     state.assigned(Arc::clone(&partition));
@@ -217,26 +218,24 @@ fn fetching_stops_at_the_limit_and_is_asked_for_again_when_half_of_it_is_gone() 
     );
     assert!(state.rooms().is_empty());
     state.take(1);
-    assert!(!state.stirs(now));
+    assert!(!state.stirs());
     state.take(1);
-    assert!(state.stirs(now));
+    assert!(state.stirs());
     assert_eq!(state.rooms()[0].1, 2);
 }
 
 #[test]
 fn a_closed_state_hands_nothing_over_and_commits_what_is_finished() {
-    let now = Instant::now();
     let (mut state, partition) = arrived(1, &["a", "b"]);
     let taken = state.take(1);
     state.close();
     assert!(state.take(9).is_empty());
-    state.settle(&taken[0], Fate::Done, now);
+    state.settle(&taken[0], Fate::Done);
     assert_eq!(state.uncommitted(None), [(partition.place, 1)]);
 }
 
 #[test]
 fn of_what_is_finished_the_first_is_told_and_all_is_counted() {
-    let now = Instant::now();
     let mut state = State::new(1, 1_000);
     let partition = assignment(0, 1);
     state.assigned(Arc::clone(&partition));
@@ -246,7 +245,7 @@ fn of_what_is_finished_the_first_is_told_and_all_is_counted() {
             .collect(),
     );
     for ticket in state.take(200) {
-        state.settle(&ticket, Fate::Done, now);
+        state.settle(&ticket, Fate::Done);
     }
     let finished = state.finished();
     assert_eq!((finished.count, finished.first.len()), (200, 128));

@@ -87,9 +87,9 @@ fn a_freed_slot_stirs_the_driver_where_ten_more_have_room() {
     let held = state.take(2);
     state.work(now);
     state.sleep(now);
-    assert!(!state.stirs(now));
+    assert!(!state.stirs_at(now));
     state.settle(held[0].id, None, Settlement::Ack, now);
-    assert!(state.stirs(now));
+    assert!(state.stirs_at(now));
     assert_eq!(polls(&state.work(now)), 1);
 }
 
