@@ -1,15 +1,16 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, Producer as _};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use tokio::time::Instant;
+use tracehop::contract::{Capacity, Source as _};
 use tracehop::kafka::{GroupProtocol, KafkaSink, KafkaSource, LaneBy};
 use tracehop::testing::Recorder;
 use tracehop::testing::conformance::{Features, Fixture, QueueKind};
 
 use crate::common;
-use crate::support::{self, config};
+use crate::support::{self, LIMIT, config};
 
 /// How long what is in hand may take to finish when its partition goes.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -111,19 +112,10 @@ impl Fixture for Kafka {
             mock.request_errors(RDKafkaApiKey::Heartbeat, &[unknown]);
             return;
         }
-        let mut config = self.member();
-        config.set("group.id", queue);
-        // What its one poll may bring is not its own.
-        config.set("enable.auto.commit", "false");
-        let topic = queue.to_owned();
-        let coming = tokio::task::spawn_blocking(move || {
-            let other: BaseConsumer = config.create().unwrap();
-            other.subscribe(&[&topic]).unwrap();
-            // In a rebalance of this protocol every member gives all of its partitions away.
-            while other.assignment().unwrap().count() == 0 {
-                other.poll(Duration::from_millis(100));
-            }
-        });
-        coming.await.unwrap();
+        // In a rebalance of this protocol every member gives all of its partitions away.
+        let other = KafkaSource::builder(self.member(), queue, queue);
+        let other = other.protocol(GroupProtocol::Eager).build().unwrap();
+        other.open(Capacity::slots(1)).await.unwrap();
+        other.close(Instant::now() + LIMIT).await.unwrap();
     }
 }

@@ -85,6 +85,11 @@ impl ConsumerContext for Group {
 
 /// Answers a rebalance while the consumer closes: what is taken now is given away at once.
 fn answer(consumer: &BaseConsumer<Group>, error: RDKafkaRespErr, partitions: &TopicPartitionList) {
+    // An event may have waited for longer than the group lived, and librdkafka 2.12 would then wait
+    // for ever to be answered itself (confluentinc/librdkafka#4884).
+    if consumer.closed() {
+        return;
+    }
     let taken = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
     let answered = match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative if taken => consumer.incremental_assign(partitions),
