@@ -1,6 +1,11 @@
-use std::collections::{HashMap, VecDeque};
+mod line;
+
+use std::collections::VecDeque;
 
 use bytes::Bytes;
+use hashbrown::HashMap;
+
+use self::line::Line;
 
 /// What is handled in order: an SQS message group, a Kafka partition, or a key within one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +20,12 @@ impl Lane {
     /// The name.
     pub fn name(&self) -> &Bytes {
         &self.0
+    }
+}
+
+impl From<&Self> for Lane {
+    fn from(lane: &Self) -> Self {
+        lane.clone()
     }
 }
 
@@ -42,7 +53,7 @@ enum Ready<T> {
 
 #[derive(Debug)]
 struct Waiting<T> {
-    items: VecDeque<T>,
+    items: Line<T>,
     /// How many of the lane are handed over and unsettled.
     out: usize,
     held: bool,
@@ -160,8 +171,9 @@ impl<T> Lanes<T> {
 
     /// Takes out what waits in a lane, in order; what is out of it stays counted.
     pub fn drain_lane(&mut self, lane: &Lane) -> Vec<T> {
-        let drained = self.change(lane, |waiting| waiting.items.drain(..).collect());
-        let drained: Vec<T> = drained.unwrap_or_default();
+        let drain =
+            |waiting: &mut Waiting<T>| std::iter::from_fn(|| waiting.items.pop_front()).collect();
+        let drained: Vec<T> = self.change(lane, drain).unwrap_or_default();
         self.len -= drained.len();
         drained
     }
@@ -178,7 +190,8 @@ impl<T> Lanes<T> {
         let lanes: Vec<Lane> = self.by_lane.keys().cloned().collect();
         for lane in lanes {
             self.change(&lane, |waiting| {
-                for item in std::mem::take(&mut waiting.items) {
+                let mut items = std::mem::replace(&mut waiting.items, Line::new());
+                while let Some(item) = items.pop_front() {
                     if gone(&item) {
                         extracted.push(item);
                     } else {
@@ -193,15 +206,18 @@ impl<T> Lanes<T> {
 
     /// Gives up to `run` items of a lane that was listed, and is not any more; none where it may not
     /// go.
-    fn head(&mut self, lane: &Lane, run: usize, give: impl FnMut(T)) {
+    fn head(&mut self, lane: &Lane, run: usize, mut give: impl FnMut(T)) {
         let Some(waiting) = self.by_lane.get_mut(lane) else {
             return;
         };
         waiting.listed = false;
         if waiting.out == 0 && !waiting.held {
-            let run = waiting.items.len().min(run);
-            waiting.out += run;
-            waiting.items.drain(..run).for_each(give);
+            while waiting.out < run
+                && let Some(item) = waiting.items.pop_front()
+            {
+                waiting.out += 1;
+                give(item);
+            }
         }
         if waiting.is_over() {
             self.by_lane.remove(lane);
@@ -236,8 +252,8 @@ impl<T> Waiting<T> {
 }
 
 fn waiting<'a, T>(by_lane: &'a mut HashMap<Lane, Waiting<T>>, lane: &Lane) -> &'a mut Waiting<T> {
-    by_lane.entry(lane.clone()).or_insert_with(|| Waiting {
-        items: VecDeque::new(),
+    by_lane.entry_ref(lane).or_insert_with(|| Waiting {
+        items: Line::new(),
         out: 0,
         held: false,
         listed: false,

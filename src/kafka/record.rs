@@ -11,6 +11,8 @@ use crate::contract::{Attributes, Headers, Message, Value};
 
 /// How many bytes a block of records has at least; it is kept as long as one of them is.
 const BLOCK: usize = 32 * 1024;
+/// How much room is made for headers at first.
+const HEADERS: usize = 512;
 /// Stands for the length of what is null.
 const NULL: u32 = u32::MAX;
 
@@ -31,25 +33,22 @@ impl Record {
     /// A copy of what librdkafka will free. Records that are fetched together share blocks of
     /// memory: one thread takes them, and others give them back.
     pub(super) fn copy(message: &BorrowedMessage<'_>, block: &mut BytesMut) -> Self {
-        let headers = || message.headers().map(RawHeaders::new).into_iter().flatten();
-        let body = [message.key(), message.payload()];
-        let parts = || {
-            let headers = headers().flat_map(|header| [Some(header.key), header.value]);
-            body.into_iter().chain(headers)
-        };
-        let length = parts().map(|part| 4 + part.unwrap_or_default().len()).sum();
-        if block.capacity() < length {
-            *block = BytesMut::with_capacity(BLOCK.max(length));
+        let (key, payload) = (message.key(), message.payload());
+        let body = key.map_or(0, <[u8]>::len) + payload.map_or(0, <[u8]>::len);
+        if block.capacity() < body + HEADERS {
+            *block = BytesMut::with_capacity(BLOCK.max(body + HEADERS));
         }
-        for part in parts() {
-            // librdkafka's own lengths are of 32 bits, with a sign.
-            let length = part.map_or(NULL, |part| u32::try_from(part.len()).unwrap_or(NULL));
-            block.extend_from_slice(&length.to_le_bytes());
-            block.extend_from_slice(part.unwrap_or_default());
+        put(block, key);
+        put(block, payload);
+        let mut headers = 0;
+        for header in message.headers().map(RawHeaders::new).into_iter().flatten() {
+            put(block, Some(header.key));
+            put(block, header.value);
+            headers += 1;
         }
         Self {
             bytes: block.split().freeze(),
-            headers: headers().count(),
+            headers,
             partition: message.partition(),
             offset: message.offset(),
             timestamp: message.timestamp(),
@@ -173,6 +172,14 @@ fn as_text(value: &Value) -> String {
 pub(super) fn millis(time: SystemTime) -> i64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Adds a part at the end.
+fn put(block: &mut BytesMut, part: Option<&[u8]>) {
+    // librdkafka's own lengths are of 32 bits, with a sign.
+    let length = part.map_or(NULL, |part| u32::try_from(part.len()).unwrap_or(NULL));
+    block.extend_from_slice(&length.to_le_bytes());
+    block.extend_from_slice(part.unwrap_or_default());
 }
 
 /// Takes the next part off the front, as a header's value. Text is text, as it is for those who

@@ -45,29 +45,41 @@ impl Decision {
 }
 
 impl<S: Source, W: Work> Engine<S, W> {
-    /// Handles and settles deliveries that were taken together. The answer is what the slot goes on
-    /// with, where single deliveries are handled and one waits.
-    pub(super) async fn attend(
-        &self,
-        deliveries: Few<Delivery<S::Receipt>>,
-    ) -> Option<Delivery<S::Receipt>> {
-        // Others of this thread have their turn too, where neither source nor handler ever waits.
-        consume_budget().await;
-        let _counted: Vec<_> = deliveries
-            .iter()
-            .filter_map(|delivery| self.rules.instrumentation.in_flight(&delivery.destination))
-            .collect();
-        let (deliveries, receipts): (Few<_>, Few<_>) = deliveries
-            .into_iter()
-            .map(|delivery| delivery.with_receipt(()))
-            .unzip();
-        let Worked { handled, batch } = self.work.work(deliveries, &self.rules).await;
+    /// Handles and settles deliveries that were taken together, and then, where single ones are
+    /// handled, what else has come by then: under load no task is started for each message.
+    pub(super) async fn attend(&self, mut deliveries: Few<Delivery<S::Receipt>>) {
+        // A slot that goes on has as many in hand as before: it is then always one.
+        let _in_hand = self.status.in_hand(deliveries.len());
+        loop {
+            // Others of this thread have their turn too, where neither source nor handler ever waits.
+            consume_budget().await;
+            let _counted: Vec<_> = deliveries
+                .iter()
+                .filter_map(|delivery| self.rules.instrumentation.in_flight(&delivery.destination))
+                .collect();
+            let (handed, receipts): (Few<_>, Few<_>) = deliveries
+                .into_iter()
+                .map(|delivery| delivery.with_receipt(()))
+                .unzip();
+            let worked = self.work.work(handed, &self.rules).await;
+            match self.settle(receipts, worked).await {
+                Some(next) => deliveries = Few::from([next]),
+                None => return,
+            }
+        }
+    }
 
+    /// Settles what was handled together. The answer is what the slot goes on with, if anything.
+    async fn settle(
+        &self,
+        receipts: Few<S::Receipt>,
+        Worked { handled, batch }: Worked,
+    ) -> Option<Delivery<S::Receipt>> {
         let mut stopped = Stopped::default();
         let mut failures = Vec::new();
         let mut again = Vec::new();
         let mut next = None;
-        for (receipt, handled) in receipts.into_iter().zip(handled) {
+        for (receipt, mut handled) in receipts.into_iter().zip(handled) {
             if batch.is_some() {
                 failures.extend(error(&handled).map(|error| error.error_type().to_owned()));
             }
@@ -80,18 +92,15 @@ impl<S: Source, W: Work> Engine<S, W> {
                     again.push((receipt, handled, decision));
                 }
                 decision => {
-                    next = self
-                        .finish(receipt, handled, decision, batch.as_ref())
-                        .await;
+                    let batch = batch.as_ref();
+                    next = self.finish(receipt, &mut handled, decision, batch).await;
                 }
             }
         }
         // Last first, so that a broker that takes them back one by one has each in its place.
-        for (receipt, handled, decision) in again.into_iter().rev() {
-            let decision = Some(decision);
-            next = self
-                .finish(receipt, handled, decision, batch.as_ref())
-                .await;
+        for (receipt, mut handled, decision) in again.into_iter().rev() {
+            let (decision, batch) = (Some(decision), batch.as_ref());
+            next = self.finish(receipt, &mut handled, decision, batch).await;
         }
         if let Some(batch) = batch {
             batch.end(&Processed {
@@ -164,7 +173,7 @@ impl<S: Source, W: Work> Engine<S, W> {
     async fn finish(
         &self,
         receipt: S::Receipt,
-        handled: Handled,
+        handled: &mut Handled,
         decision: Option<Decision>,
         batch: Option<&ProcessSpan>,
     ) -> Option<Delivery<S::Receipt>> {
@@ -202,7 +211,7 @@ impl<S: Source, W: Work> Engine<S, W> {
         }
         let destination = handled.incoming.destination();
         let mut processed = Processed {
-            error: error(&handled),
+            error: error(handled),
             ..Processed::default()
         };
         match &settled {
@@ -230,8 +239,8 @@ impl<S: Source, W: Work> Engine<S, W> {
             processed.settlement,
             Some(Settlement::Ack | Settlement::Reject { .. })
         );
-        self.keep(&handled, comes_again, batch);
-        if let Spanned::Open(span) = handled.span {
+        self.keep(handled, comes_again, batch);
+        if let Spanned::Open(span) = std::mem::replace(&mut handled.span, Spanned::None) {
             span.end(&processed);
         }
         next

@@ -176,17 +176,12 @@ impl<S: Source, W: Work> Run<S, W> {
         deliveries.into()
     }
 
-    /// Attends to deliveries in their slots, and then to what else has come by then: under load
-    /// no task is started for each message.
-    fn spawn(&mut self, slot: OwnedSemaphorePermit, mut deliveries: Few<Delivery<S::Receipt>>) {
+    /// Attends to deliveries in their slots.
+    fn spawn(&mut self, slot: OwnedSemaphorePermit, deliveries: Few<Delivery<S::Receipt>>) {
         let engine = Arc::clone(&self.engine);
         // Boxed, because spawning moves a future several times, and this one is large.
         self.handlers.spawn(Box::pin(async move {
-            // One that goes on has as many in hand as before: it is then always one.
-            let _in_hand = engine.status.in_hand(deliveries.len());
-            while let Some(next) = engine.attend(deliveries).await {
-                deliveries = Few::from([next]);
-            }
+            engine.attend(deliveries).await;
             drop(slot);
         }));
     }

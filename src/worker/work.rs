@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -152,9 +153,10 @@ impl<H: Handler> Work for H {
         for delivery in deliveries {
             let (incoming, span) = rules.begin(delivery);
             let copy = incoming.clone();
-            // Lazy, so that the handler's own call runs in the context too, and may panic.
-            let handling =
-                async move { self.handle(copy).await }.with_context(span.context().clone());
+            // Lazy, so that the handler's own call runs in the context too, and may panic. Pinned,
+            // because a future that others take by value lies in each of them.
+            let handling = async move { self.handle(copy).await };
+            let handling = pin!(handling.with_context(span.context().clone()));
             let ended = rules.run(handling, incoming.lease().lost()).await;
             handled.push(Handled {
                 incoming,

@@ -42,11 +42,16 @@ pub(super) struct Ticket {
     pub(super) record: Record,
     /// The creation context, once that was extracted.
     pub(super) context: Option<Context>,
-    pub(super) lane: Option<Lane>,
+    /// The lane of its key, where keys are lanes.
+    pub(super) key: Option<Lane>,
     pub(super) attempt: u32,
 }
 
 impl Ticket {
+    pub(super) fn lane(&self) -> Option<&Lane> {
+        self.assignment.lane.as_ref().or(self.key.as_ref())
+    }
+
     /// The message of the record.
     pub(super) fn message(&self) -> Message {
         self.record.message(&self.assignment.name)

@@ -49,7 +49,7 @@ impl Reader {
     ) -> Ticket {
         let record = Record::copy(message, block);
         Ticket {
-            lane: assignment.lane.clone().or_else(|| self.key(&record)),
+            key: self.key(&record),
             attempt: match assignment.place.topic {
                 Topic::Main => 1,
                 Topic::Retries => retries::attempt(&record.headers()),
@@ -69,7 +69,7 @@ impl Reader {
         let lease = ticket.assignment.keeper.lease();
         let mut delivery = Delivery::new(message, Arc::clone(destination), lease, ());
         delivery.context = context;
-        delivery.lane.clone_from(&ticket.lane);
+        delivery.lane = ticket.lane().cloned();
         delivery.attempt = ticket.attempt;
         delivery.attributes = ticket.record.attributes();
         delivery

@@ -2,10 +2,11 @@ mod again;
 mod finished;
 mod partitions;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hashbrown::HashMap;
 use tokio::time::Instant;
 
 pub(super) use self::finished::Finished;
@@ -136,12 +137,13 @@ impl State {
         let Some(partition) = partition.filter(|partition| !partition.leaving) else {
             return;
         };
+        let whole = first.assignment.lane.clone();
         for ticket in records {
             if partition.offsets.take(ticket.record.offset) {
                 partition.buffered += 1;
                 self.bytes += ticket.record.size();
-                let lane = ticket.lane.clone();
-                self.buffer.push(lane.as_ref(), ticket);
+                let key = ticket.key.clone();
+                self.buffer.push(whole.as_ref().or(key.as_ref()), ticket);
             }
         }
     }
@@ -168,7 +170,7 @@ impl State {
 
     /// Ends a delivery.
     pub(super) fn settle(&mut self, ticket: &Ticket, fate: Fate) -> Settled {
-        let lane = ticket.lane.as_ref();
+        let lane = ticket.lane();
         let Some(partition) = self.ours(&ticket.assignment) else {
             self.leave_lane(lane, None);
             return Settled::LeaseLost;

@@ -71,7 +71,7 @@ impl State {
 
     fn wait(&mut self, ticket: Ticket) {
         self.count_in(&ticket);
-        let lane = ticket.lane.clone();
+        let lane = ticket.lane().cloned();
         self.buffer.push(lane.as_ref(), ticket);
     }
 

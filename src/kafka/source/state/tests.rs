@@ -23,7 +23,7 @@ fn ticket(assignment: &Arc<Assignment>, lane: Option<&'static str>, offset: i64)
         assignment: Arc::clone(assignment),
         record: Record::empty(assignment.place.partition, offset),
         context: None,
-        lane: lane.map(Lane::new),
+        key: lane.map(Lane::new),
         attempt: 1,
     }
 }
