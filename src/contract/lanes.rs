@@ -89,14 +89,25 @@ impl<T> Lanes<T> {
 
     /// Adds an item behind the others of its lane.
     pub fn push(&mut self, lane: Option<&Lane>, item: T) {
-        self.len += 1;
         match lane {
-            None => self.ready.push_back(Ready::Free(item)),
-            Some(lane) => {
-                let waiting = waiting(&mut self.by_lane, lane);
-                waiting.items.push_back(item);
-                waiting.list(lane, &mut self.ready);
+            None => {
+                self.len += 1;
+                self.ready.push_back(Ready::Free(item));
             }
+            Some(lane) => self.extend(lane, [item]),
+        }
+    }
+
+    /// Adds items behind the others of their lane, in order.
+    pub fn extend(&mut self, lane: &Lane, items: impl IntoIterator<Item = T>) {
+        let waiting = waiting(&mut self.by_lane, lane);
+        for item in items {
+            self.len += 1;
+            waiting.items.push_back(item);
+        }
+        waiting.list(lane, &mut self.ready);
+        if waiting.is_over() {
+            self.by_lane.remove(lane);
         }
     }
 

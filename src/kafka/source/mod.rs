@@ -17,7 +17,7 @@ mod state;
 mod trouble;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -81,7 +81,6 @@ struct Running {
 pub struct KafkaReceipt {
     /// Until it is settled. Boxed, because a receipt passes through many hands.
     ticket: Option<Box<Ticket>>,
-    shared: Weak<Shared>,
 }
 
 impl KafkaSource {
@@ -124,7 +123,6 @@ impl KafkaReceipt {
         let delivery = shared.reader.deliver(&mut ticket);
         let receipt = Self {
             ticket: Some(Box::new(ticket)),
-            shared: Arc::downgrade(shared),
         };
         delivery.with_receipt(receipt).0
     }
@@ -278,7 +276,10 @@ impl Drop for Running {
 
 impl Drop for KafkaReceipt {
     fn drop(&mut self) {
-        if let (Some(ticket), Some(shared)) = (self.ticket.take(), self.shared.upgrade()) {
+        let Some(ticket) = self.ticket.take() else {
+            return;
+        };
+        if let Some(shared) = ticket.assignment.shared.upgrade() {
             shared.settle(&ticket, Fate::retried(&ticket, Duration::ZERO));
         }
     }

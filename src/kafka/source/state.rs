@@ -138,12 +138,22 @@ impl State {
             return;
         };
         let whole = first.assignment.lane.clone();
-        for ticket in records {
-            if partition.offsets.take(ticket.record.offset) {
+        let bytes = &mut self.bytes;
+        let taken = records.into_iter().filter(|ticket| {
+            let fresh = partition.offsets.take(ticket.record.offset);
+            if fresh {
                 partition.buffered += 1;
-                self.bytes += ticket.record.size();
-                let key = ticket.key.clone();
-                self.buffer.push(whole.as_ref().or(key.as_ref()), ticket);
+                *bytes += ticket.record.size();
+            }
+            fresh
+        });
+        match whole {
+            Some(lane) => self.buffer.extend(&lane, taken),
+            None => {
+                for ticket in taken {
+                    let key = ticket.key.clone();
+                    self.buffer.push(key.as_ref(), ticket);
+                }
             }
         }
     }
