@@ -17,7 +17,7 @@ mod state;
 mod trouble;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -81,6 +81,7 @@ struct Running {
 pub struct KafkaReceipt {
     /// Until it is settled. Boxed, because a receipt passes through many hands.
     ticket: Option<Box<Ticket>>,
+    shared: Weak<Shared>,
 }
 
 impl KafkaSource {
@@ -123,6 +124,7 @@ impl KafkaReceipt {
         let delivery = shared.reader.deliver(&mut ticket);
         let receipt = Self {
             ticket: Some(Box::new(ticket)),
+            shared: Arc::downgrade(shared),
         };
         delivery.with_receipt(receipt).0
     }
@@ -276,10 +278,7 @@ impl Drop for Running {
 
 impl Drop for KafkaReceipt {
     fn drop(&mut self) {
-        let Some(ticket) = self.ticket.take() else {
-            return;
-        };
-        if let Some(shared) = ticket.assignment.shared.upgrade() {
+        if let (Some(ticket), Some(shared)) = (self.ticket.take(), self.shared.upgrade()) {
             shared.settle(&ticket, Fate::retried(&ticket, Duration::ZERO));
         }
     }

@@ -1,8 +1,7 @@
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use opentelemetry::Context;
 
-use super::shared::Shared;
 use crate::contract::{Lane, LeaseKeeper, Message};
 use crate::kafka::record::Record;
 
@@ -33,8 +32,6 @@ pub(super) struct Assignment {
     pub(super) name: String,
     /// The lane of the whole partition, where partitions are lanes.
     pub(super) lane: Option<Lane>,
-    /// Where to say that a receipt was dropped.
-    pub(super) shared: Weak<Shared>,
 }
 
 /// A record that is ours: what is handed over is made of it, as often as it takes, and it settles

@@ -5,10 +5,10 @@ use opentelemetry::Context;
 use rdkafka::message::BorrowedMessage;
 
 use super::builder::LaneBy;
-use super::place::{Assignment, Ticket, Topic};
+use super::place::{Assignment, Place, Ticket, Topic};
 use super::retries;
 use super::state::Finished;
-use crate::contract::{Delivery, Destination, Headers, Lane};
+use crate::contract::{Delivery, Destination, Headers, Lane, LeaseKeeper};
 use crate::kafka::record::Record;
 use crate::telemetry::{
     ClientOperation, Instrumentation, MessageFacts, MessageLink, Outcome, Puller, Receive,
@@ -26,6 +26,19 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// The time in which a partition is ours, from now on.
+    pub(super) fn assignment(&self, place: Place, epoch: u64) -> Arc<Assignment> {
+        let topic = &self.destination(place.topic).name;
+        let name = format!("{topic}/{}", place.partition);
+        Arc::new(Assignment {
+            place,
+            epoch,
+            keeper: LeaseKeeper::new(),
+            lane: (self.lanes == LaneBy::Partition).then(|| Lane::new(name.clone())),
+            name,
+        })
+    }
+
     /// A record that was just fetched. Nothing is made of it before it is handed over: the thread
     /// that fetches is one, and those that handle are many.
     pub(super) fn read(

@@ -37,7 +37,7 @@ impl Driver {
             };
             let place = self.place(topic, partition);
             self.epoch += 1;
-            let assignment = self.shared.assignment(place, self.epoch);
+            let assignment = self.shared.reader.assignment(place, self.epoch);
             self.fetchers.insert(place, fetcher);
             self.shared.change(|state| state.assigned(assignment));
         }

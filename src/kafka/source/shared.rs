@@ -4,11 +4,10 @@ use std::thread::Thread;
 
 use tokio::time::Instant;
 
-use super::builder::LaneBy;
-use super::place::{Assignment, Place, Ticket};
+use super::place::Ticket;
 use super::reader::Reader;
 use super::state::{Fate, State};
-use crate::contract::{self, Lane, LeaseKeeper, Settled, Stir};
+use crate::contract::{self, Settled, Stir};
 
 /// What a source, its thread and its receipts have in common.
 #[derive(Debug)]
@@ -25,21 +24,6 @@ impl Shared {
     pub(super) fn new(state: State, reader: Reader) -> Arc<Self> {
         let state = contract::Shared::new(state);
         Arc::new(Self { state, reader })
-    }
-
-    /// The time in which a partition is ours, from now on.
-    pub(super) fn assignment(self: &Arc<Self>, place: Place, epoch: u64) -> Arc<Assignment> {
-        let topic = &self.reader.destination(place.topic).name;
-        let name = format!("{topic}/{}", place.partition);
-        let whole = self.reader.lanes == LaneBy::Partition;
-        Arc::new(Assignment {
-            place,
-            epoch,
-            keeper: LeaseKeeper::new(),
-            lane: whole.then(|| Lane::new(name.clone())),
-            name,
-            shared: Arc::downgrade(self),
-        })
     }
 
     /// Says which thread drives the source: from now on it is woken for what concerns it.

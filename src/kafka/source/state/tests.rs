@@ -1,5 +1,3 @@
-use std::sync::Weak;
-
 use super::*;
 use crate::contract::LeaseKeeper;
 use crate::kafka::record::Record;
@@ -17,7 +15,6 @@ fn assignment(partition: i32, epoch: u64) -> Arc<Assignment> {
         keeper: LeaseKeeper::new(),
         lane: None,
         name: format!("orders/{partition}"),
-        shared: Weak::new(),
     })
 }
 
