@@ -28,7 +28,7 @@ const PREFETCH: u16 = 132;
 /// 20,000 waiting messages.
 pub(crate) fn compare(rounds: usize) {
     let title = format!("worker at concurrency 32, {MESSAGES} messages");
-    let variants = ["bare loop", "worker", "worker sampled"];
+    let variants = ["bare loop", "worker", "worker sampled", "raw"];
     support::compare(&title, rounds, &variants, |variant| {
         let queue = filled(MESSAGES);
         support::child("worker", &[variant, &queue])
@@ -53,6 +53,7 @@ pub(crate) fn measure(variant: &str, queue: &str) {
         // The connection is kept: what threads have used that are gone is in no figure.
         let (handled, _connection) = match variant {
             "bare loop" => consume(queue).await.expect("consumed"),
+            "raw" => raw(queue).await.expect("consumed"),
             _ => (work(queue).await.expect("a clean run"), None),
         };
         if let Some(tracers) = &tracers {
@@ -120,6 +121,24 @@ async fn consume(queue: &str) -> lapin::Result<(Instant, Option<Connection>)> {
         }
     }
     Ok((last, Some(connection)))
+}
+
+/// No more than what a client brings: nothing is extracted, handled or acked.
+async fn raw(queue: &str) -> lapin::Result<(Instant, Option<Connection>)> {
+    let (connection, channel) = open().await?;
+    let options = BasicConsumeOptions {
+        no_ack: true,
+        ..BasicConsumeOptions::default()
+    };
+    let consuming = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
+    let mut consumer = consuming.await?;
+    for _ in 0..MESSAGES {
+        let Some(delivery) = consumer.next().await else {
+            break;
+        };
+        std::hint::black_box(delivery?.data);
+    }
+    Ok((Instant::now(), Some(connection)))
 }
 
 async fn handle(body: &[u8]) {

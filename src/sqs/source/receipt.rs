@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use opentelemetry::Context;
 
@@ -44,6 +45,19 @@ pub(super) enum Return {
     After(u32),
     /// When its lease runs out.
     Expire,
+}
+
+impl Return {
+    /// After that delay. Less than a second is a second, because 0 is at once.
+    pub(super) fn after(delay: Option<Duration>) -> Self {
+        const LONGEST: u32 = 43_200;
+        let Some(delay) = delay else {
+            return Self::Expire;
+        };
+        let up = u64::from(delay.subsec_nanos() > 0);
+        let seconds = u32::try_from(delay.as_secs().saturating_add(up)).unwrap_or(LONGEST);
+        Self::After(seconds.min(LONGEST))
+    }
 }
 
 /// Where a receipt stands.

@@ -103,7 +103,7 @@ impl State {
         if ours {
             match how {
                 Settlement::Ack => self.ledger.delete(id, now),
-                Settlement::Nack { delay } => self.failed(id, lane, after(delay), now),
+                Settlement::Nack { delay } => self.failed(id, lane, Return::after(delay), now),
                 Settlement::Release => self.failed(id, lane, Return::After(0), now),
                 Settlement::Reject { reason } => self.reject(id, lane, reason, now),
             }
@@ -284,17 +284,6 @@ impl Knowledge for State {
     fn stirs(&mut self) -> bool {
         self.stirs_at(Instant::now())
     }
-}
-
-/// When a failed message is to come again. Less than a second is a second, because 0 is at once.
-fn after(delay: Option<std::time::Duration>) -> Return {
-    const LONGEST: u32 = 43_200;
-    let Some(delay) = delay else {
-        return Return::Expire;
-    };
-    let up = u64::from(delay.subsec_nanos() > 0);
-    let seconds = u32::try_from(delay.as_secs().saturating_add(up)).unwrap_or(LONGEST);
-    Return::After(seconds.min(LONGEST))
 }
 
 #[cfg(test)]
