@@ -1,7 +1,6 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use super::{Error, Result};
 
@@ -130,7 +129,7 @@ impl<K: Knowledge, D: Stir + Default> Shared<K, D> {
 #[cfg(any(feature = "amqp", feature = "sqs"))]
 impl<K> Shared<K> {
     /// Waits until there is something for the driver to do, at the latest until `due`.
-    pub(crate) async fn stirred(&self, due: Option<Instant>) {
+    pub(crate) async fn stirred(&self, due: Option<tokio::time::Instant>) {
         let stirred = self.driver.notified();
         match due {
             Some(due) => {
