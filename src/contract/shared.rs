@@ -9,7 +9,8 @@ pub(crate) trait Knowledge {
     /// What is handed over.
     type Item;
 
-    /// Hands over up to `max`.
+    /// Hands over up to `max`. Where that is nothing, [`is_ready`](Self::is_ready) is false from
+    /// then on until something may be handed over: only then is who waits woken.
     fn take(&mut self, max: usize) -> Vec<Self::Item>;
 
     /// Whether something may be handed over now.
@@ -52,7 +53,7 @@ impl Stir for Notify {
 #[derive(Debug)]
 pub(crate) struct Shared<K, D = Notify> {
     knowledge: Mutex<K>,
-    /// There is an answer that was none: for those who receive, or who wait for the end.
+    /// There is an answer where there was none: for those who receive, or who wait for the end.
     answered: Notify,
     pub(crate) driver: D,
 }

@@ -127,11 +127,11 @@ impl Status {
         stages.get(stage).copied().unwrap_or(Stage::Stopped)
     }
 
-    /// Deliveries came, at that time.
+    /// Deliveries came, at that time; others may have come later.
     pub(super) fn received(&self, at: SystemTime) {
         let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let micros = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
-        self.last_receive.store(micros, Ordering::Relaxed);
+        self.last_receive.fetch_max(micros, Ordering::Relaxed);
     }
 
     fn last_receive(&self) -> Option<SystemTime> {

@@ -51,8 +51,9 @@ pub(super) struct State {
     prefetch: usize,
     bytes: usize,
     partitions: HashMap<Place, Partition>,
-    /// What came back of lanes of which more is handed over: it goes back together, in order.
-    back: HashMap<Lane, Back>,
+    /// What came back of lanes of which more is handed over, and when each may go again: it goes back
+    /// together, in order.
+    back: HashMap<Lane, Vec<(Ticket, Option<Instant>)>>,
     timers: BTreeMap<(Instant, u64), Timer>,
     count: u64,
     finished: Finished,
@@ -89,13 +90,6 @@ struct Partition {
     starved: bool,
     /// Lanes that a rejected record stopped, and why.
     stopped: Vec<(Option<Lane>, String)>,
-}
-
-#[derive(Debug, Default)]
-struct Back {
-    items: Vec<Ticket>,
-    /// The longest delay that was asked for, and the partition of the record that it was asked for.
-    until: Option<(Instant, Place)>,
 }
 
 #[derive(Debug)]

@@ -44,11 +44,8 @@ impl State {
             }
             return;
         };
-        if let Some((ticket, then)) = back {
-            let back = self.back.entry(lane.clone()).or_default();
-            let place = ticket.assignment.place;
-            back.items.push(ticket);
-            back.until = back.until.max(then.map(|then| (then, place)));
+        if let Some(back) = back {
+            self.back.entry(lane.clone()).or_default().push(back);
         }
         if !self.buffer.settled(lane) {
             return;
@@ -56,14 +53,16 @@ impl State {
         let Some(mut back) = self.back.remove(lane) else {
             return;
         };
-        if let Some((until, place)) = back.until {
+        let longest = back
+            .iter()
+            .filter_map(|(ticket, then)| Some((then.as_ref()?, ticket.assignment.place)));
+        if let Some((until, place)) = longest.max() {
             let lane = lane.clone();
             self.buffer.hold(&lane);
-            self.after(until, Timer::Resume { lane, place });
+            self.after(*until, Timer::Resume { lane, place });
         }
-        back.items
-            .sort_unstable_by_key(|ticket| std::cmp::Reverse(ticket.record.offset));
-        for ticket in back.items {
+        back.sort_unstable_by_key(|(ticket, _)| std::cmp::Reverse(ticket.record.offset));
+        for (ticket, _) in back {
             self.count_in(&ticket);
             self.buffer.put_back(lane, ticket);
         }

@@ -55,8 +55,8 @@ impl State {
             self.bytes -= ticket.record.size();
         }
         self.back.retain(|_, back| {
-            back.items.retain(|ticket| !gone(ticket));
-            !back.items.is_empty()
+            back.retain(|(ticket, _)| !gone(ticket));
+            !back.is_empty()
         });
         let mut resumed = Vec::new();
         self.timers.retain(|_, timer| match timer {

@@ -206,6 +206,22 @@ fn a_run_of_a_partition_that_went_before_it_was_settled_holds_no_lane() {
 }
 
 #[test]
+fn a_delay_goes_with_its_partition_where_another_has_the_same_key() {
+    let now = Instant::now();
+    let (mut state, first) = arrived(3, &["a", "a"]);
+    let second = assignment(1, 2);
+    state.assigned(Arc::clone(&second));
+    state.arrived(vec![ticket(&second, Some("a"), 7)]);
+    let taken = state.take(9);
+    assert_eq!(offsets(&taken), [0, 1, 7]);
+    state.settle(&taken[0], again(now + SECOND));
+    state.settle(&taken[2], AGAIN);
+    state.unassigned(&[first.place]);
+    state.settle(&taken[1], Fate::Done);
+    assert_eq!(offsets(&state.take(9)), [7]);
+}
+
+#[test]
 fn fetching_stops_at_the_limit_and_is_asked_for_again_when_half_of_it_is_gone() {
     let mut state = State::new(1, 4);
     let partition = assignment(0, 1);
