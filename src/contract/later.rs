@@ -10,3 +10,9 @@ const LONGEST: Duration = Duration::from_hours(24 * 365 * 30);
 pub(crate) fn later(from: Instant, by: Duration) -> Instant {
     from + by.min(LONGEST)
 }
+
+/// Whether something is due before `than`; what has no time never is.
+#[cfg(any(feature = "amqp", feature = "sqs"))]
+pub(crate) fn is_sooner(due: Option<Instant>, than: Option<Instant>) -> bool {
+    due.is_some_and(|due| than.is_none_or(|than| due < than))
+}

@@ -26,6 +26,8 @@ pub use error::{Error, ErrorKind, Operation, Result};
 pub(crate) use field::Field;
 pub use headers::{Headers, Value};
 pub use lanes::{Lane, Lanes};
+#[cfg(any(feature = "amqp", feature = "sqs"))]
+pub(crate) use later::is_sooner;
 pub(crate) use later::later;
 pub use lease::{Lease, LeaseKeeper};
 pub use message::{Message, Properties};

@@ -212,7 +212,6 @@ impl Driver {
                 (tag, redelivered, self.reader.read(delivery, now))
             })
             .collect();
-        let now = Instant::now();
         self.shared.change(|state| {
             for (tag, redelivered, (granted, delivery)) in read {
                 state.arrived(tag, granted, delivery, redelivered, now);

@@ -8,7 +8,7 @@ use super::ladder::{Command, How};
 use super::outage::Outage;
 use super::place::Place;
 use super::retry::Retry;
-use crate::contract::{Delivery, Error, Knowledge, Settled, Settlement};
+use crate::contract::{Delivery, Error, Knowledge, Settled, Settlement, is_sooner};
 
 /// What the user set, as far as decisions depend on it.
 #[derive(Debug)]
@@ -239,11 +239,7 @@ impl Knowledge for State {
     }
 
     fn stirs(&mut self) -> bool {
-        let earlier = match (self.deliveries.next_due(), self.sleeps) {
-            (Some(due), Some(sleeps)) => due < sleeps,
-            (due, _) => due.is_some(),
-        };
-        earlier || self.deliveries.hurries()
+        is_sooner(self.deliveries.next_due(), self.sleeps) || self.deliveries.hurries()
     }
 }
 

@@ -7,7 +7,7 @@ use super::ledger::Ledger;
 use super::polls::{Polls, Wait};
 use super::receipt::{Answer, Change, Grant, Id, Return};
 use super::work::{DeadLetter, Work};
-use crate::contract::{Delivery, Error, Knowledge, Lane, Lanes, Settled, Settlement};
+use crate::contract::{Delivery, Error, Knowledge, Lane, Lanes, Settled, Settlement, is_sooner};
 
 /// A delivery and the number of its receipt.
 #[derive(Debug)]
@@ -223,11 +223,7 @@ impl State {
     }
 
     fn stirs_at(&self, now: Instant) -> bool {
-        let earlier = match (self.next_due(), self.sleeps) {
-            (Some(due), Some(sleeps)) => due < sleeps,
-            (due, _) => due.is_some(),
-        };
-        earlier
+        is_sooner(self.next_due(), self.sleeps)
             || self.ledger.is_due(now)
             || self.closing && self.ledger.has_gathered()
             || !self.dead_letters.is_empty()

@@ -42,6 +42,14 @@ fn arrived(per_lane: usize, lanes: &[&'static str]) -> (State, Arc<Assignment>) 
     (state, partition)
 }
 
+/// The partition comes back, with the first record of lane `a`.
+fn comes_back(state: &mut State) -> Arc<Assignment> {
+    let anew = assignment(0, 2);
+    state.assigned(Arc::clone(&anew));
+    state.arrived(vec![ticket(&anew, Some("a"), 0)]);
+    anew
+}
+
 /// At once.
 const AGAIN: Fate = Fate::Again {
     attempt: 2,
@@ -144,9 +152,7 @@ fn a_receipt_of_an_earlier_assignment_settles_nothing_and_frees_its_lane() {
     let taken = state.take(1);
     state.unassigned(&[partition.place]);
     assert!(taken[0].assignment.keeper.is_lost());
-    let anew = assignment(0, 2);
-    state.assigned(Arc::clone(&anew));
-    state.arrived(vec![ticket(&anew, Some("a"), 0)]);
+    let anew = comes_back(&mut state);
     assert!(state.take(9).is_empty(), "two of a lane at a time");
     let settled = state.settle(&taken[0], Fate::Done);
     assert_eq!(settled, Settled::LeaseLost);
@@ -168,9 +174,7 @@ fn a_stopped_lane_stays_stopped_until_its_partition_goes() {
 
     state.unassigned(&[partition.place]);
     assert_eq!(state.trouble(), None);
-    let anew = assignment(0, 2);
-    state.assigned(Arc::clone(&anew));
-    state.arrived(vec![ticket(&anew, Some("a"), 0)]);
+    comes_back(&mut state);
     assert_eq!(offsets(&state.take(9)), [0]);
 }
 
@@ -183,9 +187,7 @@ fn a_lane_that_waits_goes_on_at_once_when_its_partition_goes_and_comes_back() {
     assert!(state.take(9).is_empty());
 
     state.unassigned(&[partition.place]);
-    let anew = assignment(0, 2);
-    state.assigned(Arc::clone(&anew));
-    state.arrived(vec![ticket(&anew, Some("a"), 0)]);
+    comes_back(&mut state);
     assert_eq!(offsets(&state.take(9)), [0]);
     assert_eq!(state.advance(now), None, "nothing waits any more");
 }
@@ -199,9 +201,7 @@ fn a_run_of_a_partition_that_went_before_it_was_settled_holds_no_lane() {
     state.unassigned(&[partition.place]);
     state.settle(&taken[1], Fate::Done);
 
-    let anew = assignment(0, 2);
-    state.assigned(Arc::clone(&anew));
-    state.arrived(vec![ticket(&anew, Some("a"), 0)]);
+    comes_back(&mut state);
     assert_eq!(offsets(&state.take(9)), [0]);
 }
 
