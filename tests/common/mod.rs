@@ -16,6 +16,8 @@ pub(crate) mod proxy;
 #[cfg(feature = "amqp")]
 pub(crate) mod queues;
 pub(crate) mod spans;
+#[cfg(feature = "kafka")]
+pub(crate) mod topics;
 
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use tokio::process::Command;

@@ -1,14 +1,11 @@
-use std::time::Duration;
-
 use aws_sdk_sqs::Client;
 use lapin::types::FieldTable;
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::admin::{NewTopic, TopicReplication};
 use tokio::process::Command;
 
 use super::common::example::on_sqs;
-use super::common::{self, queues};
+use super::common::{self, queues, topics};
 
 /// Makes a queue on each broker that there is, and names them to the example; false if there is no
 /// broker.
@@ -23,13 +20,7 @@ pub(crate) async fn name_queues(service: &mut Command) -> bool {
     if let Some(brokers) = &kafka {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", brokers);
-        let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
-        let topic = NewTopic::new(&name, 1, TopicReplication::Fixed(1));
-        let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(20)));
-        let created = admin.create_topics([&topic], &options).await.unwrap();
-        for topic in created {
-            topic.unwrap();
-        }
+        topics::create(&config, NewTopic::new(&name, 1, TopicReplication::Fixed(1))).await;
         service
             .env("KAFKA_BROKERS", brokers)
             .env("TOPIC", &name)

@@ -6,8 +6,7 @@ use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::context::FutureExt as _;
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::admin::{NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, StreamConsumer};
 use rdkafka::message::Message as _;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
@@ -16,7 +15,7 @@ use tracehop::kafka::{
 };
 use tracehop::testing::{Recorder, SpanTree};
 
-use crate::common::{kafka, unique};
+use crate::common::{kafka, topics, unique};
 use crate::poison;
 use crate::support::LONG;
 
@@ -34,18 +33,8 @@ impl Real {
         let topic = unique("orders");
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", brokers);
-        let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
         let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1));
-        let new = new.set("max.message.bytes", "4000000");
-        let created = admin
-            .create_topics(&[new], &AdminOptions::new())
-            .await
-            .unwrap();
-        for created in created {
-            created.unwrap();
-        }
-        // The controller has it before the broker does.
-        while !is_known(&admin, &topic) {}
+        topics::create(&config, new.set("max.message.bytes", "4000000")).await;
 
         config.set("group.id", unique("billing"));
         config.set("auto.offset.reset", "earliest");
@@ -75,12 +64,6 @@ impl Real {
     fn record(&self) -> FutureRecord<'_, str, str> {
         FutureRecord::to(&self.topic).key("7").payload("order 7")
     }
-}
-
-fn is_known(admin: &AdminClient<DefaultClientContext>, topic: &str) -> bool {
-    let metadata = admin.inner().fetch_metadata(Some(topic), LONG).unwrap();
-    let topic = &metadata.topics()[0];
-    topic.error().is_none() && !topic.partitions().is_empty()
 }
 
 #[tokio::test]

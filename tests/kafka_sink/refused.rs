@@ -1,13 +1,12 @@
 //! What is not sent, and what is said of it.
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::admin::{NewTopic, TopicReplication};
 use tracehop::contract::{ErrorKind, Message, Sink as _, SinkExt as _};
 use tracehop::kafka::KafkaSink;
 use tracehop::testing::Recorder;
 
-use super::common::{self, guarded};
+use super::common::{self, guarded, topics};
 use super::support::{Mock, TOPIC};
 
 #[tokio::test]
@@ -44,7 +43,7 @@ async fn a_message_above_the_brokers_limit_is_an_error_of_its_payload() {
     config.set("bootstrap.servers", brokers);
     config.set("message.max.bytes", "4000000");
     let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1)).set("max.message.bytes", "1000");
-    create(&config, new).await;
+    topics::create(&config, new).await;
     let sink = KafkaSink::new(config, &topic).unwrap();
     let error = sink
         .send(Message::new(vec![b'x'; 5_000]))
@@ -64,7 +63,7 @@ async fn a_topic_without_access_is_an_error_and_no_secret() {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers);
     let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1));
-    create(&config, new).await;
+    topics::create(&config, new).await;
     let sink = KafkaSink::new(guarded::stranger(&servers, guarded::PASSWORD), &topic).unwrap();
     let error = sink.send(Message::new("an order")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
@@ -105,12 +104,4 @@ fn a_configuration_that_is_not_accepted_is_an_error() {
     let error = KafkaSink::new(config, TOPIC).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.to_string().contains("compression"), "{error}");
-}
-
-async fn create(config: &ClientConfig, topic: NewTopic<'_>) {
-    let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
-    let created = admin.create_topics([&topic], &AdminOptions::new()).await;
-    for created in created.unwrap() {
-        created.unwrap();
-    }
 }

@@ -9,11 +9,11 @@ use rdkafka::admin::{
 use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, Producer as _};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tracehop::contract::{Message, SinkExt as _};
 use tracehop::kafka::{KafkaSink, KafkaSource, KafkaSourceBuilder};
 
-use super::common;
+use super::common::{self, topics};
 
 /// How long a test waits for anything before it gives up.
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
@@ -75,26 +75,8 @@ pub(crate) fn on(mock: &BaseProducer) -> ClientConfig {
 }
 
 pub(crate) async fn create(brokers: &str, name: &str, partitions: i32) {
-    let admin: AdminClient<DefaultClientContext> = config(brokers).create().unwrap();
     let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
-    for created in admin
-        .create_topics([&topic], &AdminOptions::new())
-        .await
-        .unwrap()
-    {
-        created.unwrap();
-    }
-    // The controller has it; the brokers hear of it a moment later.
-    let known = async {
-        loop {
-            let told = admin.inner().fetch_metadata(Some(name), LIMIT).unwrap();
-            if told.topics()[0].partitions().len() == usize::try_from(partitions).unwrap() {
-                break;
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(LIMIT, known).await.unwrap();
+    topics::create(&config(brokers), topic).await;
 }
 
 /// How often each number was handled. Clones are the same count.
