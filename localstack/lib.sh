@@ -8,7 +8,8 @@
 #   pins               array of files in its folder that decide what is installed
 #   install_unit DIR   installs into the empty folder DIR
 # a broker besides:
-#   port, port_variable   the port on 127.0.0.1, and the variable that changes it
+#   port, port_variable   the port on 127.0.0.1, and the variable that changes it; a broker that
+#                         needs more takes those after it
 #   command_line DIR STATE   sets the array argv: a program that stays in the foreground;
 #                            DIR is the installation, STATE its working folder, empty unless
 #                            TRACEHOP_KEEP_STATE=1 starts it again with what it had

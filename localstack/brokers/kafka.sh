@@ -13,12 +13,12 @@ install_unit() {
 }
 
 # Behind this port names and passwords are asked for.
-guarded() { say $((port > 40000 ? port - 20000 : port + 20000)); }
+guarded() { say $((port + 2)); }
 
-# The controller's port is far from those that a second instance would be given. The folder is
-# formatted here, because the server refuses one that is not; the cluster's id is any UUID.
+# The folder is formatted here, because the server refuses one that is not; the cluster's id is
+# any UUID.
 command_line() {
-  local controller=$((port > 50000 ? port - 10000 : port + 10000))
+  local controller=$((port + 1))
   sed "s|@port@|$port|; s|@controller@|$controller|; s|@guarded@|$(guarded)|; s|@state@|$2|" \
     "$here/brokers/kafka/server.properties" >"$2/server.properties"
   java "-Djava.io.tmpdir=$2" -cp "$1/*" kafka.tools.StorageTool format --ignore-formatted \

@@ -20,8 +20,7 @@ command_line() {
 # Sets the array environment: all that makes the server a node of its own, and that its command
 # line tools find it by.
 node_environment() {
-  # Below the ports that the system hands out, because tests run instances on those.
-  local epmd_port=$((11000 + port % 10000)) dist_port=$((21000 + port % 10000))
+  local epmd_port=$((port + 1)) dist_port=$((port + 2))
   environment=(
     "HOME=$1" "RABBITMQ_NODENAME=rabbit-$port@localhost"
     RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 "RABBITMQ_NODE_PORT=$port"

@@ -19,6 +19,10 @@ use crate::telemetry::{OperationError, Outcome, SendSpan};
 /// [`wait_for_confirms`](super::TracedChannel::wait_for_confirms), as lapin's own; the span then
 /// ends there, or at a later publish on the channel, with what the broker has said. Dropped while
 /// it is awaited, it ends the span as `cancelled`.
+///
+/// A message that came back is handed over with the next confirm of its channel (lapin 4), which may
+/// be another's where several are in flight; the span says what the confirm does. An
+/// [`AmqpSink`](super::AmqpSink) tells them apart.
 #[must_use = "a publish is not safe before its confirm"]
 pub struct TracedConfirm {
     /// `None` once it has answered.

@@ -123,28 +123,24 @@ async fn confirms_that_nobody_awaits_are_waited_for_together() {
         return;
     };
     let nowhere = format!("{}-nowhere", traced.queue);
-    for key in [&traced.queue, &nowhere, &traced.queue] {
+    for _ in 0..3 {
         let options = BasicPublishOptions {
             mandatory: true,
             ..BasicPublishOptions::default()
         };
-        let properties = BasicProperties::default();
-        let publish =
-            traced
-                .channel
-                .basic_publish("".into(), key.as_str().into(), options, b"", properties);
+        let (key, properties) = (nowhere.as_str().into(), BasicProperties::default());
+        let publish = traced
+            .channel
+            .basic_publish("".into(), key, options, b"", properties);
         drop(publish.await.unwrap());
     }
     let returned = traced.channel.wait_for_confirms().await.unwrap();
-    assert_eq!(returned.len(), 1);
-    assert_eq!(returned[0].routing_key.as_str(), nowhere);
-    let errors = traced
-        .recorder
-        .spans()
-        .iter()
-        .map(|span| attribute(span, "error.type"))
-        .collect::<Vec<_>>();
-    assert_eq!(errors, [None, Some("NO_ROUTE".to_owned()), None]);
+    assert_eq!(returned.len(), 3);
+    let spans = traced.recorder.spans();
+    assert_eq!(spans.len(), 3);
+    for span in spans {
+        assert_eq!(attribute(&span, "error.type").as_deref(), Some("NO_ROUTE"));
+    }
     assert!(traced.channel.wait_for_confirms().await.unwrap().is_empty());
 }
 
@@ -154,12 +150,14 @@ async fn the_span_of_a_confirm_that_nobody_awaits_ends_at_a_later_publish() {
         return;
     };
     drop(traced.publish(BasicProperties::default()).await);
-    // The broker confirms in order, so the first is confirmed too.
-    traced.send_empty().await;
-    assert_eq!(traced.recorder.spans().len(), 1);
-    traced.send_empty().await;
+    assert!(traced.recorder.spans().is_empty());
+    // The broker confirms in order: with the confirm of a later message the first is there too, or,
+    // where the broker confirms both in one frame, at the message after it.
+    for _ in 0..3 {
+        traced.send_empty().await;
+    }
     let spans = traced.recorder.spans();
-    assert_eq!(spans.len(), 3);
+    assert_eq!(spans.len(), 4);
     for span in spans {
         assert_eq!(attribute(&span, "error.type"), None);
     }

@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use tokio::process::Command;
@@ -65,9 +67,7 @@ impl Instance {
     }
 
     async fn start(name: &'static str, url: impl FnOnce(u16) -> String) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+        let port = free_port();
         let instance = Self {
             name,
             port,
@@ -92,6 +92,18 @@ impl Instance {
         let mut command = Command::new(scripts.join(name));
         command.env(variable, self.port.to_string());
         command
+    }
+}
+
+/// A free port, and the two after it, which some brokers take besides. They are below those that the
+/// system hands out, one of which a client might be given before the broker has it.
+fn free_port() -> u16 {
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(fastrand::u16(..1200)));
+    loop {
+        let port = 20_000 + NEXT.fetch_add(1, Ordering::Relaxed) % 1200 * 10;
+        if (port..port + 3).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
+            return port;
+        }
     }
 }
 
