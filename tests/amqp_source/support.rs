@@ -43,18 +43,22 @@ impl Rabbit {
     }
 
     pub(crate) async fn at(url: String, kind: &str, arguments: &[(&str, &str)]) -> Self {
+        let rabbit = Self::of(url, common::unique("source")).await;
+        rabbit.declare(&rabbit.queue, kind, arguments).await;
+        rabbit
+    }
+
+    /// With a queue that is there.
+    pub(crate) async fn of(url: String, queue: String) -> Self {
         let (channel, connection) = queues::channel(&url).await;
         let confirms = ConfirmSelectOptions::default();
         channel.confirm_select(confirms).await.unwrap();
-        let queue = common::unique("source");
-        let rabbit = Self {
+        Self {
             url,
             channel,
             queue,
             _connection: connection,
-        };
-        rabbit.declare(&rabbit.queue, kind, arguments).await;
-        rabbit
+        }
     }
 
     pub(crate) async fn declare(&self, queue: &str, kind: &str, arguments: &[(&str, &str)]) {
