@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tracehop::amqp::AmqpSink;
 use tracehop::contract::{Error, ErrorKind, Message, Operation, Sink, Value};
@@ -55,10 +54,8 @@ async fn credentials_that_are_not_accepted_are_an_error_that_does_not_show_them(
 
 #[tokio::test]
 async fn a_broker_that_is_not_there_is_an_error() {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
-    let url = format!("amqp://nobody:s3cret@127.0.0.1:{port}");
+    let (_socket, address) = common::nobody_there();
+    let url = format!("amqp://nobody:s3cret@{address}");
     let sink = AmqpSink::to_queue(url, "orders").unwrap();
     for _ in 0..2 {
         let error = refused(&sink, Message::new("an order")).await;

@@ -5,14 +5,15 @@ use tracehop::amqp::AmqpSource;
 use tracehop::contract::{Capacity, Error, ErrorKind, Operation, Source};
 
 use crate::common::{self, rabbitmqctl};
-use crate::support::Rabbit;
+use crate::support::{LIMIT, Rabbit, SECOND};
 
 async fn refused(url: &str, queue: &str) -> Error {
-    let source = AmqpSource::builder(url, queue);
-    let source = source
-        .connect_timeout(Duration::from_secs(5))
-        .build()
-        .unwrap();
+    refused_in(LIMIT, url, queue).await
+}
+
+async fn refused_in(connect_timeout: Duration, url: &str, queue: &str) -> Error {
+    let source = AmqpSource::builder(url, queue).connect_timeout(connect_timeout);
+    let source = source.build().unwrap();
     let error = source.open(Capacity::slots(1)).await.unwrap_err();
     assert_eq!(error.operation(), Operation::Open);
     assert_eq!(error.destination(), format!("rabbitmq:{queue}"));
@@ -85,10 +86,8 @@ async fn a_virtual_host_that_is_not_there_is_an_error() {
 
 #[tokio::test]
 async fn a_broker_that_is_not_there_is_an_error() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
-    let error = refused(&format!("amqp://nobody:s3cret@127.0.0.1:{port}"), "orders").await;
+    let (_socket, address) = common::nobody_there();
+    let error = refused(&format!("amqp://nobody:s3cret@{address}"), "orders").await;
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("refused"), "{error}");
 }
@@ -96,8 +95,8 @@ async fn a_broker_that_is_not_there_is_an_error() {
 #[tokio::test]
 async fn a_broker_that_says_nothing_is_an_error_in_time() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = silent.local_addr().unwrap().port();
-    let error = refused(&format!("amqp://nobody:s3cret@127.0.0.1:{port}"), "orders").await;
+    let url = format!("amqp://nobody:s3cret@{}", silent.local_addr().unwrap());
+    let error = refused_in(SECOND, &url, "orders").await;
     assert_eq!(error.kind(), ErrorKind::Timeout);
 }
 
@@ -107,7 +106,12 @@ async fn tls_asked_of_a_plain_port_is_an_error() {
         return;
     };
     let (_, host) = url.split_once('@').unwrap();
-    let error = refused(&format!("amqps://nobody:s3cret@{host}"), "orders").await;
+    let error = refused_in(
+        5 * SECOND,
+        &format!("amqps://nobody:s3cret@{host}"),
+        "orders",
+    )
+    .await;
     assert!(
         matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout),
         "{error}"

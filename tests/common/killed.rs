@@ -8,8 +8,9 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-/// How many messages are to wait for the first worker; their bodies are the numbers from 0.
-pub(crate) const MESSAGES: usize = 500;
+/// How many messages are to wait for the first worker; their bodies are the numbers from 0. It
+/// cannot print all of them before they are read: a pipe holds 64 KiB, and a line has over 100 bytes.
+pub(crate) const MESSAGES: usize = 1_500;
 /// Where it is killed.
 const HANDLED: usize = 200;
 

@@ -19,7 +19,10 @@ pub(crate) mod spans;
 #[cfg(feature = "kafka")]
 pub(crate) mod topics;
 
+use std::net::SocketAddr;
+
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use tokio::net::TcpSocket;
 use tokio::process::Command;
 use tracehop::contract::{Capacity, Message, Settlement, Source};
 
@@ -53,6 +56,14 @@ pub(crate) fn kafka() -> Option<String> {
 /// As [`localstack`].
 pub(crate) fn rabbitmq() -> Option<String> {
     broker("RabbitMQ", "TRACEHOP_AMQP_URL")
+}
+
+/// An address at which nobody listens, and nobody else can as long as the socket is kept.
+pub(crate) fn nobody_there() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 /// Has RabbitMQ's command-line tool do something there; answers what it printed.

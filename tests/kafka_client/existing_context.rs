@@ -115,12 +115,17 @@ async fn lineage_goes_with_the_record_that_it_was_written_for_and_no_other() {
 
 #[tokio::test]
 async fn a_record_that_is_sent_again_after_it_was_refused_has_one_context() {
-    let traced = Traced::set(&[("queue.buffering.max.messages", "1"), ("linger.ms", "200")]);
+    let traced = Traced::set(&[
+        ("queue.buffering.max.messages", "1"),
+        ("reconnect.backoff.max.ms", "500"),
+    ]);
+    traced.mock.broker_down(1).unwrap();
     let first = traced.producer.send_result(record(texts(&[]))).unwrap();
     let refused = traced
         .producer
         .send_result(record(texts(&[("user", "mine")])));
     let (_, refused) = refused.expect_err("the queue is full");
+    traced.mock.broker_up(1).unwrap();
     first.await.unwrap().unwrap();
     traced.recorder.forget_spans();
 

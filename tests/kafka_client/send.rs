@@ -146,7 +146,8 @@ async fn an_unsampled_context_goes_out_as_such() {
 
 #[tokio::test]
 async fn a_dropped_send_ends_as_cancelled() {
-    let traced = Traced::set(&[("linger.ms", "1000")]);
+    let traced = Traced::new();
+    traced.mock.broker_down(1).unwrap();
     let mut send = Box::pin(traced.send("order 7"));
     assert!(poll!(&mut send).is_pending());
     assert!(traced.recorder.spans().is_empty());

@@ -21,7 +21,7 @@ use tracehop_kafka::RawHeaders;
 pub(crate) use crate::common::spans::{attribute, attributes, links, same, traceparent};
 
 pub(crate) const TOPIC: &str = "orders";
-pub(crate) const LONG: Duration = Duration::from_secs(20);
+pub(crate) const LONG: Duration = Duration::from_mins(1);
 
 pub(crate) struct Traced {
     pub(crate) recorder: Recorder,

@@ -44,8 +44,7 @@ async fn members_come_and_go(protocol: GroupProtocol) {
     let third = member(&topic, protocol, &handled);
     topic.send(MESSAGES / 2..MESSAGES).await;
     handled.has(MESSAGES / 2).await;
-    let left = first.leave().await;
-    assert!(left.finished > 0, "it was in the middle of something");
+    first.leave_in_the_middle().await;
     handled.has(MESSAGES * 3 / 4).await;
     second.leave().await;
     handled.has(MESSAGES).await;
@@ -54,11 +53,20 @@ async fn members_come_and_go(protocol: GroupProtocol) {
 }
 
 struct Member {
+    /// A handler is to wait for the end, and says so.
+    hold: CancellationToken,
+    held: CancellationToken,
     stop: CancellationToken,
     running: JoinHandle<Drained>,
 }
 
 impl Member {
+    async fn leave_in_the_middle(self) {
+        self.hold.cancel();
+        self.held.cancelled().await;
+        assert!(self.leave().await.finished > 0);
+    }
+
     async fn leave(self) -> Drained {
         self.stop.cancel();
         self.running.await.unwrap()
@@ -68,20 +76,30 @@ impl Member {
 fn member(topic: &Topic, protocol: GroupProtocol, handled: &Handled) -> Member {
     let handled = handled.clone();
     let source = topic.source().protocol(protocol).build().unwrap();
+    let [hold, held, stop] = std::array::from_fn(|_| CancellationToken::new());
+    let signals = [hold.clone(), held.clone(), stop.clone()];
     let worker = Worker::new(source, move |incoming: Incoming| {
-        let handled = handled.clone();
+        let (handled, [hold, held, stop]) = (handled.clone(), signals.clone());
         async move {
             let number = incoming.text().unwrap().parse()?;
             sleep(Duration::from_millis(fastrand::u64(..20))).await;
+            if hold.is_cancelled() {
+                held.cancel();
+                stop.cancelled().await;
+            }
             handled.record(number);
             Ok::<_, Failure>(())
         }
     });
-    let stop = CancellationToken::new();
     let stopped = stop.clone();
     let running = tokio::spawn(async move {
         let drained = worker.run_until(stopped.cancelled()).await.unwrap();
         drained.complete().unwrap()
     });
-    Member { stop, running }
+    Member {
+        hold,
+        held,
+        stop,
+        running,
+    }
 }

@@ -3,12 +3,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use super::features::has;
 use super::journal::{Journal, run, text};
 use super::settling::recording;
-use super::{Fixture, QueueKind, message, worker};
+use super::{Fixture, LIMIT, QueueKind, message, worker};
 use crate::contract::SinkExt;
 use crate::worker::{Failure, Incoming};
 
@@ -96,13 +97,17 @@ pub async fn no_more_handlers_run_than_allowed<F: Fixture>(fixture: &F) {
     let queue = filled(fixture, QueueKind::Plain, &["x"], 20).await;
     let journal = Journal::new();
     let records = journal.clone();
-    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let highest = Arc::clone(&most);
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), watch::Sender::new(0));
+    let highest = most.subscribe();
     let handler = move |incoming: Incoming| {
-        let (records, running, most) = (records.clone(), Arc::clone(&running), Arc::clone(&most));
+        let (records, running, most) = (records.clone(), Arc::clone(&running), most.clone());
         async move {
             let now = running.fetch_add(1, Ordering::SeqCst) + 1;
-            most.fetch_max(now, Ordering::SeqCst);
+            most.send_modify(|most| *most = now.max(*most));
+            // However slowly they come, the slots are filled before the first is free again.
+            let mut highest = most.subscribe();
+            let filled = timeout(LIMIT, highest.wait_for(|most| *most >= 4));
+            assert!(filled.await.is_ok(), "4 handlers are to run at once");
             sleep(Duration::from_millis(200)).await;
             running.fetch_sub(1, Ordering::SeqCst);
             records.record(&incoming);
@@ -111,7 +116,7 @@ pub async fn no_more_handlers_run_than_allowed<F: Fixture>(fixture: &F) {
     };
     let worker = worker(fixture, &queue, handler).concurrency(4);
     run(worker, journal.has(20)).await;
-    assert_eq!(highest.load(Ordering::SeqCst), 4);
+    assert_eq!(*highest.borrow(), 4);
     // A second one finds nothing left.
     let left = Journal::new();
     let looking = super::worker(fixture, &queue, recording(&left));
