@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracehop::kafka::GroupProtocol;
 use tracehop::worker::{Drained, Failure, Incoming, Worker};
 
 use super::common;
-use super::support::{Handled, Topic};
+use super::support::{Handled, LIMIT, Topic};
 
 const MESSAGES: usize = 4_000;
 
@@ -63,7 +63,8 @@ struct Member {
 impl Member {
     async fn leave_in_the_middle(self) {
         self.hold.cancel();
-        self.held.cancelled().await;
+        let held = timeout(LIMIT, self.held.cancelled()).await;
+        held.expect("a message in hand in time");
         assert!(self.leave().await.finished > 0);
     }
 
