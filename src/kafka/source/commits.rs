@@ -113,10 +113,13 @@ impl Driver {
         }
     }
 
-    /// Commits everything, and waits for that up to the limit.
-    pub(super) fn commit_all(&mut self, limit: Duration) {
-        let until = Instant::now() + limit;
-        while !self.commits_until(None, until) {
+    /// Commits everything, and waits for that as long as whoever closes the source does.
+    pub(super) fn commit_all(&mut self) {
+        loop {
+            let until = self.shared.lock().closes_until();
+            if until.is_none_or(|until| self.commits_until(None, until)) {
+                return;
+            }
             thread::park_timeout(RETRY);
             self.serve();
             self.rebalance();

@@ -26,7 +26,8 @@ const LONGEST_PARK: Duration = Duration::from_millis(100);
 const CHUNK: usize = 128;
 /// How long joining the group may take before the source is open without it, and unready.
 const JOIN: Duration = Duration::from_secs(10);
-/// How long the last commit may take before the group is left without it.
+/// How long a last commit is waited for where nobody says: before a partition is given away, and
+/// of a source that is dropped.
 pub(super) const LAST_COMMIT: Duration = Duration::from_secs(5);
 
 /// What runs in the thread of a source: polls, takes part in rebalances, fetches and commits. It
@@ -195,7 +196,7 @@ impl Driver {
 
     /// Commits once more, and leaves the group.
     fn leave(mut self) {
-        self.commit_all(LAST_COMMIT);
+        self.commit_all();
         self.shared.change(|state| {
             let places = state.places();
             let unflushed = state.uncommitted(None).len();

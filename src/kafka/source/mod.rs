@@ -26,6 +26,7 @@ use tokio::time::Instant;
 pub use builder::{GroupProtocol, KafkaSourceBuilder, LaneBy, StartAt};
 
 use self::builder::Settings;
+use self::driver::LAST_COMMIT;
 use self::place::Ticket;
 use self::reader::Reader;
 use self::retries::Retries;
@@ -233,13 +234,12 @@ impl Source for KafkaSource {
         let Some(Running { shared, .. }) = self.running.get() else {
             return Ok(());
         };
-        shared.close();
+        shared.close(deadline);
         let left = tokio::time::timeout_at(deadline, shared.flushed()).await;
-        let uncommitted = shared.lock().unflushed();
-        let detail = match left {
-            Ok(()) if uncommitted == 0 => return Ok(()),
-            Ok(()) => format!("positions of partitions that could not be committed: {uncommitted}"),
-            Err(_) => "the group was not left in time".to_owned(),
+        let detail = match (shared.lock().unflushed(), left) {
+            (0, Ok(())) => return Ok(()),
+            (0, Err(_)) => "the group was not left in time".to_owned(),
+            (n, _) => format!("positions of partitions that could not be committed: {n}"),
         };
         let kind = ErrorKind::Timeout;
         Err(Error::new(Operation::Close, &self.main, kind, detail))
@@ -272,7 +272,7 @@ impl fmt::Debug for KafkaSource {
 /// The thread commits what is finished and leaves the group.
 impl Drop for Running {
     fn drop(&mut self) {
-        self.shared.close();
+        self.shared.close(Instant::now() + LAST_COMMIT);
     }
 }
 

@@ -46,9 +46,10 @@ impl Shared {
         self.change(|state| state.advance(Instant::now()))
     }
 
-    /// Hands nothing more over, and lets the thread leave the group.
-    pub(super) fn close(&self) {
-        self.change(State::close);
+    /// Hands nothing more over, and lets the thread leave the group after its last commit, which it
+    /// waits for until then.
+    pub(super) fn close(&self, until: Instant) {
+        self.change(|state| state.close(until));
     }
 }
 

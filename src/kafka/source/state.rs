@@ -71,7 +71,8 @@ pub(super) struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
     Open,
-    Closing,
+    /// The last commit is waited for until then.
+    Closing(Instant),
     /// The driver has left the group.
     Ended,
 }
@@ -207,16 +208,26 @@ impl State {
         Settled::Recorded
     }
 
-    /// Nothing more is handed over.
-    pub(super) fn close(&mut self) {
-        if self.life == Life::Open {
-            self.life = Life::Closing;
-        }
+    /// Nothing more is handed over. Where it is closed twice, the earlier time holds.
+    pub(super) fn close(&mut self, until: Instant) {
+        self.life = match self.life {
+            Life::Open => Life::Closing(until),
+            Life::Closing(before) => Life::Closing(before.min(until)),
+            Life::Ended => Life::Ended,
+        };
         self.stirs = true;
         let places = self.places();
         let gone = |ticket: &Ticket| places.contains(&ticket.assignment.place);
         drop(self.buffer.extract(gone));
         self.bytes = 0;
+    }
+
+    /// Until when the last commit is waited for, of a source that is being closed.
+    pub(super) fn closes_until(&self) -> Option<Instant> {
+        match self.life {
+            Life::Closing(until) => Some(until),
+            Life::Open | Life::Ended => None,
+        }
     }
 
     /// The driver has left the group, or is gone without.

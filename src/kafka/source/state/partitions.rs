@@ -128,9 +128,9 @@ impl State {
         self.unflushed = unflushed;
     }
 
-    /// Of how many partitions the last positions did not reach the broker.
+    /// Of how many partitions the last positions have not reached the broker.
     pub(in crate::kafka::source) fn unflushed(&self) -> usize {
-        self.unflushed
+        self.unflushed + self.uncommitted(None).len()
     }
 
     /// What was finished could not be committed: the next commit tells of it.

@@ -244,7 +244,7 @@ fn fetching_stops_at_the_limit_and_is_asked_for_again_when_half_of_it_is_gone() 
 fn a_closed_state_hands_nothing_over_and_commits_what_is_finished() {
     let (mut state, partition) = arrived(1, &["a", "b"]);
     let taken = state.take(1);
-    state.close();
+    state.close(Instant::now());
     assert!(state.take(9).is_empty());
     state.settle(&taken[0], Fate::Done);
     assert_eq!(state.uncommitted(None), [(partition.place, 1)]);
