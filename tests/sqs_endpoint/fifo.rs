@@ -68,10 +68,10 @@ async fn the_same_content_is_taken_in_once_in_five_minutes() {
         "0967115f2813a3541eaef77de9d9d5773f1c0c04314b0bbfe4ff3b3b1c55b5d5"
     );
     delete(&client, &url, &message).await;
-    sqs.advance(Duration::from_secs(299));
+    sqs.advance(Duration::from_secs(150));
     again("3").await.unwrap();
     assert_eq!(receive(&client, &url).await.len(), 0);
-    sqs.advance(Duration::from_secs(1));
+    sqs.advance(Duration::from_secs(150));
     assert_ne!(again("4").await.unwrap().message_id(), first.message_id());
     assert_eq!(receive(&client, &url).await.len(), 1);
 }

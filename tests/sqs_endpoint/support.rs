@@ -8,6 +8,9 @@ use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{Message, MessageAttributeValue};
 use tracehop::testing::sqs::SqsEndpoint;
 
+/// Longer than anything takes that is not wrong.
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
+
 /// An endpoint, a client that shows every error, and the URL of a queue with AWS's defaults.
 pub(crate) async fn standard() -> (SqsEndpoint, Client, String) {
     let sqs = SqsEndpoint::start().await;
@@ -95,13 +98,12 @@ where
     )
 }
 
-/// Waits, for five seconds at the most, until it is so.
+/// Waits, for no longer than the limit, until it is so.
 pub(crate) async fn until(it_is_so: impl Fn() -> bool) {
     let wait = async {
         while !it_is_so() {
             tokio::task::yield_now().await;
         }
     };
-    let limit = Duration::from_secs(5);
-    assert!(tokio::time::timeout(limit, wait).await.is_ok());
+    assert!(tokio::time::timeout(LIMIT, wait).await.is_ok());
 }

@@ -44,7 +44,7 @@ async fn a_worker_survives_a_restart_of_the_server() {
     client.create_queue().queue_name(name).send().await.unwrap();
     support::send(&client, &queue, 20..40).await;
     all(&mut bodies, 20..40).await;
-    assert!(handle.health().is_ready());
+    until(|| handle.health().is_ready()).await;
 
     stop.send(()).unwrap();
     running.await.unwrap().unwrap().complete().unwrap();

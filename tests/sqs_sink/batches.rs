@@ -82,6 +82,9 @@ async fn what_was_enqueued_goes_out_when_confirm_and_sink_are_dropped() {
         .unwrap();
     drop(enqueue(&sink, Message::new("kept")).await);
     drop(sink);
+    while sqs.depth("orders").unwrap().visible == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let messages = received(&client(&sqs), &url).await;
     assert_eq!(messages[0].body(), Some("kept"));
 }

@@ -104,12 +104,12 @@ async fn a_give_back_that_fails_is_retried_before_the_next_one() {
 #[tokio::test]
 async fn a_lost_lease_stops_its_group_too() {
     let sqs = SqsEndpoint::start().await;
-    let queue = sqs.queue("orders.fifo").visibility_timeout(SECOND * 2);
+    let queue = sqs.queue("orders.fifo").visibility_timeout(SECOND * 10);
     let url = queue.create();
     send(&client(&sqs), &url, Some("g"), 0..3).await;
     let source = opened(builder(&sqs, &url), 10).await;
     let first = receive_one(&source).await;
-    sqs.advance(SECOND * 2);
+    sqs.advance(SECOND * 10);
     first.lease.lost().await;
     drop(first);
     for number in 0..3 {

@@ -13,7 +13,7 @@ use crate::support::{SECOND, ack, client, depth, nack, opened, receive_one, send
 
 /// A queue with traced messages, and a source on it that records.
 async fn traced(sqs: &SqsEndpoint, messages: usize) -> (Recorder, SqsSource) {
-    let url = sqs.queue("orders").visibility_timeout(SECOND * 2).create();
+    let url = sqs.queue("orders").visibility_timeout(SECOND * 10).create();
     let recorder = Recorder::new();
     let instrumentation = recorder.builder().create_spans(false).build();
     let interceptor = TraceInterceptor::with(instrumentation);

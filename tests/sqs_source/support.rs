@@ -13,7 +13,7 @@ use tracehop::testing::sqs::SqsEndpoint;
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// Longer than anything takes that is not wrong.
-pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// A client that leaves retries to the source.
 pub(crate) fn client(sqs: &SqsEndpoint) -> Client {
