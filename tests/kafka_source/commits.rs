@@ -1,5 +1,7 @@
 //! What the group is told of the positions.
 
+use std::time::Duration;
+
 use rdkafka::producer::{BaseProducer, Producer as _};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use tokio::time::Instant;
@@ -31,6 +33,21 @@ async fn a_commit_that_meets_a_rebalance_is_made_again_before_the_source_is_clos
     let source = acknowledged(&mock, &[rebalancing, rebalancing]).await;
     source.close(Instant::now() + LIMIT).await.unwrap();
     assert_eq!(source.backlog().await.unwrap(), Some(0), "it is committed");
+}
+
+/// A coordinator that has just come back may need longer than one that is there.
+#[tokio::test]
+async fn the_last_commit_is_made_again_for_as_long_as_the_source_may_take_to_close() {
+    let fails = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS; 60];
+    let (patient, hasty) = (mock(), mock());
+    let source = acknowledged(&patient, &fails).await;
+    source.close(Instant::now() + LIMIT).await.unwrap();
+    assert_eq!(source.backlog().await.unwrap(), Some(0), "it is committed");
+
+    let source = acknowledged(&hasty, &fails).await;
+    let closed = source.close(Instant::now() + Duration::from_secs(1)).await;
+    let error = closed.unwrap_err().to_string();
+    assert!(error.ends_with("committed: 1"), "{error}");
 }
 
 #[tokio::test]
