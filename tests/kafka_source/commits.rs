@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rdkafka::producer::{BaseProducer, Producer as _};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracehop::contract::{Capacity, Message, Settlement, Sink as _, Source as _};
 use tracehop::kafka::{KafkaSink, KafkaSource};
 
@@ -48,6 +48,15 @@ async fn the_last_commit_is_made_again_for_as_long_as_the_source_may_take_to_clo
     let closed = source.close(Instant::now() + Duration::from_secs(1)).await;
     let error = closed.unwrap_err().to_string();
     assert!(error.ends_with("committed: 1"), "{error}");
+}
+
+#[tokio::test]
+async fn a_source_that_is_closed_with_no_time_left_commits_all_the_same() {
+    let mock = mock();
+    let source = acknowledged(&mock, &[]).await;
+    source.close(Instant::now()).await.unwrap_err();
+    let committed = async { while source.backlog().await.unwrap() != Some(0) {} };
+    timeout(LIMIT, committed).await.unwrap();
 }
 
 #[tokio::test]

@@ -26,8 +26,8 @@ const LONGEST_PARK: Duration = Duration::from_millis(100);
 const CHUNK: usize = 128;
 /// How long joining the group may take before the source is open without it, and unready.
 const JOIN: Duration = Duration::from_secs(10);
-/// How long a last commit is waited for where nobody says: before a partition is given away, and
-/// of a source that is dropped.
+/// How long a last commit is waited for where nobody gives it longer: before a partition is given
+/// away, and of a source that is closed or dropped.
 pub(super) const LAST_COMMIT: Duration = Duration::from_secs(5);
 
 /// What runs in the thread of a source: polls, takes part in rebalances, fetches and commits. It

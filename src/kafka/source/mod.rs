@@ -234,7 +234,8 @@ impl Source for KafkaSource {
         let Some(Running { shared, .. }) = self.running.get() else {
             return Ok(());
         };
-        shared.close(deadline);
+        // Whoever has no time left is told so; what is finished is committed all the same.
+        shared.close(deadline.max(Instant::now() + LAST_COMMIT));
         let left = tokio::time::timeout_at(deadline, shared.flushed()).await;
         let detail = match (shared.lock().unflushed(), left) {
             (0, Ok(())) => return Ok(()),
